@@ -1,0 +1,3 @@
+"""phosphene: the open studio for neural image synthesis."""
+
+__version__ = "0.1.0"

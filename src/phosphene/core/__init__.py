@@ -1,0 +1,1 @@
+"""What every layer shares: latents, images, randomness, protocols, errors, safe writing."""

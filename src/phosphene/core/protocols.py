@@ -1,0 +1,100 @@
+"""What a model must offer to take part: narrow protocols instead of capability flags.
+
+`isinstance(model, Decoder)` decides what a surface offers. Long computations are iterators of
+`Step`s: progress, preview, cancel (close the iterator) and streaming need no callback.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from phosphene.core.images import Images
+from phosphene.core.latent import Condition, Latent, LatentSpec
+from phosphene.core.rng import Rng
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One moment of a long computation.
+
+    Args:
+        index: From 0; the last one is `total - 1`.
+        images: The picture as it is now, where there is one.
+        scalars: Losses and the like, for people to watch.
+    """
+
+    index: int
+    total: int
+    images: Images | None = None
+    scalars: Mapping[str, float] = field(default_factory=dict)
+
+
+Objective = Callable[[Images], Float[Tensor, " b"]]  # lower is better
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A latent becomes images in one differentiable pass."""
+
+    spec: LatentSpec
+
+    def decode(self, latent: Latent, condition: Condition | None = None) -> Images: ...
+
+
+@runtime_checkable
+class Autoencoder(Decoder, Protocol):
+    """A decoder with its inverse and a codebook."""
+
+    def encode(self, images: Images) -> Latent: ...
+
+    def snap(self, codes: Latent) -> Latent:
+        """Move codes to their nearest codebook entries, with straight-through gradients."""
+        ...
+
+
+@runtime_checkable
+class Perceptor(Protocol):
+    """Images and texts in one space; cosine tells how well they agree (CLIP and friends)."""
+
+    input_size: int
+
+    def encode_image(self, images: Images) -> Float[Tensor, "b d"]: ...
+
+    def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "b d"]: ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """What the training loop needs to know of a model: nothing but this.
+
+    `step` makes one optimiser step on a batch and returns what to log. Randomness comes only from
+    `rng`, which the loop keys by the step's index, so that a resumed run continues bit for bit.
+    """
+
+    def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
+        ...
+
+    def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images: ...
+
+    def state(self) -> dict[str, Any]: ...
+
+    def load_state(self, state: Mapping[str, Any]) -> None: ...
+
+    def export(self) -> tuple[nn.Module, dict[str, Any]]:
+        """The network to ship, and the config that rebuilds it."""
+        ...
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Draws latents and renders them; the widest notion of a generator."""
+
+    spec: LatentSpec
+
+    def draw(self, rng: Rng, condition: Condition | None = None) -> Latent: ...
+
+    def render(self, latent: Latent, rng: Rng, condition: Condition | None = None) -> Iterator[Step]:
+        ...

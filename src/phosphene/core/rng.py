@@ -1,0 +1,89 @@
+"""Randomness keyed by name: the only module that draws random numbers.
+
+A draw depends on (seed, purpose, shape) and on nothing else: not on the batch size, the order of
+calls, the device, or on where a run was resumed. An `Rng` is a value without state: the same `Rng`
+drawn twice gives the same numbers, and `fork` names a new, independent stream.
+
+    rng = Rng((7, 8))                       # one seed a sample
+    z = rng.fork("z").normal(100)           # 2 100; row 0 is what Rng((7,)) would have drawn
+    for i in range(500):
+        noise = rng.fork("cutouts").fork(i).normal(3, 64, 64)
+"""
+
+import hashlib
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from phosphene.core.errors import RecipeError
+
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Rng:
+    """Independent random streams, one for each sample of a batch.
+
+    Args:
+        seeds: One integer in [0, 2^63) for each sample.
+        purpose: Name of the stream; extended by `fork`.
+    Raises:
+        RecipeError: no seed, or a seed out of range.
+    """
+
+    seeds: tuple[int, ...]
+    purpose: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.seeds:
+            raise RecipeError("no seeds given; name at least one, for example Rng((0,))")
+        for seed in self.seeds:
+            if not 0 <= seed <= MAX_SEED:
+                raise RecipeError(f"seed {seed} is out of range; use 0 to {MAX_SEED}")
+
+    @classmethod
+    def from_seed(cls, seed: int, count: int = 1) -> Self:
+        """Seeds `seed`, `seed + 1`, ...: sample i of a batch is the sole sample of `seed + i`."""
+        return cls(tuple(seed + i for i in range(count)))
+
+    def fork(self, name: str | int) -> "Rng":
+        """Name an independent stream of the same seeds."""
+        return Rng(self.seeds, f"{self.purpose}/{name}")
+
+    def __len__(self) -> int:
+        return len(self.seeds)
+
+    def _key(self, seed: int) -> int:
+        digest = hashlib.blake2b(f"{seed}{self.purpose}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest, "little") >> 1
+
+    def _generators(self) -> Iterable[torch.Generator]:
+        for seed in self.seeds:
+            yield torch.Generator().manual_seed(self._key(seed))
+
+    def normal(self, *shape: int) -> Tensor:
+        """Draw standard normal values, shape (b, *shape), float32, on the CPU."""
+        return torch.stack([torch.randn(shape, generator=g) for g in self._generators()])
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        """Draw values uniform in [low, high), shape (b, *shape), float32, on the CPU."""
+        drawn = torch.stack([torch.rand(shape, generator=g) for g in self._generators()])
+        return drawn * (high - low) + low
+
+    def integers(self, *shape: int, high: int) -> Tensor:
+        """Draw integers uniform in [0, high), shape (b, *shape), int64, on the CPU."""
+        return torch.stack([torch.randint(high, shape, generator=g) for g in self._generators()])
+
+    def dice(self) -> random.Random:
+        """Return a Python generator for many small choices; of a single-sample `Rng` only.
+
+        Raises:
+            RecipeError: the batch has more than one sample.
+        """
+        if len(self.seeds) != 1:
+            raise RecipeError(f"dice() is for one sample, this Rng has {len(self.seeds)}")
+        return random.Random(self._key(self.seeds[0]))
