@@ -1,0 +1,1 @@
+"""Layers and networks without model names: they know tensors, not cards or files."""
