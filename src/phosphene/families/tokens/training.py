@@ -4,7 +4,6 @@ Source: Esser et al. 2021, equations 2-7. The adversarial weight balances gradie
 (taming: at the last layer), which gives the same ratio from one backward pass.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,6 +18,7 @@ from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
+from phosphene.nn.schedules import cosine_rate
 
 
 class Distance(Protocol):
@@ -49,14 +49,6 @@ class VQGANTraining:
     adversarial_start: float = 0.4
     restart_below: float = 0.02
     ema: float = 0.998
-
-
-def cosine_rate(peak: float, index: int, total: int, warmup: int) -> float:
-    """Learning rate: linear warm-up, then half a cosine down to 2 % of the peak."""
-    if index < warmup:
-        return peak * (index + 1) / warmup
-    progress = (index - warmup) / max(1, total - warmup)
-    return peak * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
 class VQGANLearner:
@@ -109,7 +101,7 @@ class VQGANLearner:
         with torch.no_grad():
             self._revive_dead_codes(codes.detach(), tokens, rng)
             self._update_average(index)
-        log |= {"codes": float(code_loss), "lr": rate}
+        log |= {"codes": float(code_loss.detach()), "lr": rate}
         log["codes_used"] = float((self.usage > s.restart_below).float().mean())
         return log
 
@@ -124,10 +116,9 @@ class VQGANLearner:
         s = self.settings
         leaf = painted.detach().requires_grad_()
         l1 = (leaf - images).abs().mean()
-        with torch.autocast("cpu", torch.bfloat16):
-            perceptual = self.features.distance(leaf, images).float().mean()
+        perceptual = self.features.distance(leaf, images).mean()
         (gradient,) = torch.autograd.grad(l1 + s.perceptual_weight * perceptual, leaf)
-        log = {"l1": float(l1), "perceptual": float(perceptual)}
+        log = {"l1": float(l1.detach()), "perceptual": float(perceptual.detach())}
         if adversarial:
             leaf = painted.detach().requires_grad_()
             self.discriminator.requires_grad_(False)
@@ -137,7 +128,7 @@ class VQGANLearner:
             (push,) = torch.autograd.grad(fooled, leaf)
             balance = gradient.norm() / push.norm().clamp_min(1e-8)
             gradient = gradient + s.adversarial_weight * balance * push
-            log["g"] = float(fooled)
+            log["g"] = float(fooled.detach())
         return log, gradient
 
     def _discriminator_step(self, images: Images, painted: Images) -> float:
@@ -147,7 +138,7 @@ class VQGANLearner:
         self.d_optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.d_optimizer.step()
-        return float(loss)
+        return float(loss.detach())
 
     def _revive_dead_codes(self, codes: Tensor, tokens: Tensor, rng: Rng) -> None:
         """Give codes that nobody uses the value of a random code of this batch."""
