@@ -1,0 +1,1 @@
+"""Learning: the data, how it is varied, and the loop that trains any `Learner` on it."""
