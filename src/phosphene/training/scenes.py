@@ -85,7 +85,14 @@ class SceneSource:
         RecipeError: no set at `root`, unknown split, or a split without concepts.
     """
 
-    def __init__(self, root: Path, size: int = 128, seed: int = 0, split: Split = "train") -> None:
+    def __init__(
+        self,
+        root: Path,
+        size: int = 128,
+        seed: int = 0,
+        split: Split = "train",
+        siblings: int = 1,
+    ) -> None:
         if split not in ("train", "held-out", "all"):
             raise RecipeError(f"unknown split {split!r}; use train, held-out or all")
         if not 16 <= size <= 1024:
