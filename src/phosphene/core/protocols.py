@@ -54,6 +54,14 @@ class Autoencoder(Decoder, Protocol):
         """Move codes to their nearest codebook entries, with straight-through gradients."""
         ...
 
+    def tokens(self, codes: Latent) -> Latent:
+        """Indices of the nearest codebook entries."""
+        ...
+
+    def confine(self, codes: Latent) -> Latent:
+        """Bring codes back to the region where codebook entries are."""
+        ...
+
 
 @runtime_checkable
 class Perceptor(Protocol):
@@ -74,8 +82,9 @@ class Learner(Protocol):
     `rng`, which the loop keys by the step's index, so that a resumed run continues bit for bit.
     """
 
-    def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
-        ...
+    def step(
+        self, batch: Mapping[str, Any], index: int, total: int, rng: Rng
+    ) -> dict[str, float]: ...
 
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images: ...
 
@@ -96,5 +105,6 @@ class Generator(Protocol):
 
     def draw(self, rng: Rng, condition: Condition | None = None) -> Latent: ...
 
-    def render(self, latent: Latent, rng: Rng, condition: Condition | None = None) -> Iterator[Step]:
-        ...
+    def render(
+        self, latent: Latent, rng: Rng, condition: Condition | None = None
+    ) -> Iterator[Step]: ...

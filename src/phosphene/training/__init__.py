@@ -1,1 +1,1 @@
-"""Learning: the data, how it is varied, and the loop that trains any `Learner` on it."""
+"""Data, the training loop and what watches over it. Knows no model."""

@@ -79,11 +79,20 @@ class SceneSource:
         size: Side of the pictures in pixels.
         seed: Another seed, other scenes.
         split: "train" never shows or names a held-out concept, "held-out" shows only those.
+        siblings: Consecutive scenes that share their objects but for style, ground and wording: for
+            contrast, which otherwise learns to look at objects alone.
     Raises:
         RecipeError: no set at `root`, unknown split, or a split without concepts.
     """
 
-    def __init__(self, root: Path, size: int = 128, seed: int = 0, split: Split = "train") -> None:
+    def __init__(
+        self,
+        root: Path,
+        size: int = 128,
+        seed: int = 0,
+        split: Split = "train",
+        siblings: int = 1,
+    ) -> None:
         if split not in ("train", "held-out", "all"):
             raise RecipeError(f"unknown split {split!r}; use train, held-out or all")
         if not 16 <= size <= 1024:
@@ -100,8 +109,9 @@ class SceneSource:
         self.subjects = [s for s in wanted if s.styles]
         if not self.subjects:
             raise RecipeError(f"the set at {str(root)!r} has no concepts in split {split!r}")
-        self.size = size
+        self.size, self.siblings = size, siblings
         self._rng = Rng((seed,)).fork("scene")
+        self._cast_rng = Rng((seed,)).fork("cast")
         self._shelf = SpriteShelf(root)
         weights = [_WEIGHTS.get(s.group, 1.0) for s in self.subjects]
         self._cumulative = np.cumsum(weights).tolist()
@@ -112,7 +122,7 @@ class SceneSource:
     def example(self, index: int) -> Example:
         """Compose scene `index` (0 or above, also beyond the nominal length)."""
         dice = self._rng.fork(index).dice()
-        scene = self._plan(dice)
+        scene = self._plan(dice, self._cast_rng.fork(index // self.siblings).dice())
         image, scene = self._paint(scene, dice)
         pixels = np.array(image)
         if scene.rendering is not None:
@@ -120,8 +130,9 @@ class SceneSource:
         tensor = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
         return Example(tensor, describe(scene, dice), scene.figures[0].subject.name)
 
-    def _plan(self, dice: Random) -> Scene:
-        roll = dice.random()
+    def _plan(self, dice: Random, cast: Random) -> Scene:
+        """Choose the objects with `cast`, everything else with `dice`."""
+        roll = cast.random()
         count = 1 if roll < 0.7 else 2 if roll < 0.92 else 3
         rendering = None
         if dice.random() < RENDERED_SHARE:
@@ -130,7 +141,7 @@ class SceneSource:
         count = min(count, len(self.subjects))
         subjects: list[Subject] = []
         while len(subjects) < count:
-            drawn = dice.choices(self.subjects, cum_weights=self._cumulative)[0]
+            drawn = cast.choices(self.subjects, cum_weights=self._cumulative)[0]
             if drawn not in subjects:
                 subjects.append(drawn)
         layout = "row" if dice.random() < 0.6 else "column"
