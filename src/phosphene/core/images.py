@@ -47,7 +47,9 @@ def to_pil(image: Picture) -> Image.Image:
 
 def from_pil(image: Image.Image, mode: str = "RGB") -> Picture:
     """Turn a PIL image into one picture; transparency is laid on white unless mode is RGBA."""
-    if mode == "RGB" and image.mode in ("RGBA", "LA", "PA", "P"):
+    if image.mode.startswith("I"):
+        image = _to_8_bits(image)
+    if mode == "RGB" and image.has_transparency_data:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image)
@@ -55,6 +57,14 @@ def from_pil(image: Image.Image, mode: str = "RGB") -> Picture:
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     return from_uint8(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey, which PIL itself would clip to white."""
+    values = np.asarray(image.convert("I"))
+    if image.mode != "I" or values.max(initial=0) > 255:
+        values = (values + 128) // 257
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
 def open_pil(source: Path | bytes) -> Image.Image:
