@@ -16,7 +16,7 @@ from phosphene.core.latent import Condition, Latent, LatentSpec
 from phosphene.core.rng import Rng
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One moment of a long computation.
 
@@ -74,8 +74,9 @@ class Learner(Protocol):
     `rng`, which the loop keys by the step's index, so that a resumed run continues bit for bit.
     """
 
-    def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
-        ...
+    def step(
+        self, batch: Mapping[str, Any], index: int, total: int, rng: Rng
+    ) -> dict[str, float]: ...
 
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images: ...
 
@@ -96,5 +97,6 @@ class Generator(Protocol):
 
     def draw(self, rng: Rng, condition: Condition | None = None) -> Latent: ...
 
-    def render(self, latent: Latent, rng: Rng, condition: Condition | None = None) -> Iterator[Step]:
-        ...
+    def render(
+        self, latent: Latent, rng: Rng, condition: Condition | None = None
+    ) -> Iterator[Step]: ...
