@@ -1,0 +1,1 @@
+"""From words to a direction in image space: prompts, text towers, perceptors, objectives."""
