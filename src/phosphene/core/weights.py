@@ -16,9 +16,20 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from phosphene.core.errors import CheckpointError, DeviceError, HashMismatch, WeightsError
+from phosphene.core.checksum import check_sha256, sha256_of, unreadable
+from phosphene.core.errors import CheckpointError, DeviceError
 from phosphene.core.files import write_atomic
 from phosphene.core.header import CONFIG_KEY, FORMAT_VERSION, Entry, read_header
+
+__all__ = [
+    "DTYPES",
+    "Shelf",
+    "load_into",
+    "read_stream",
+    "read_weights",
+    "save_weights",
+    "sha256_of",
+]
 
 DTYPES = {
     "BOOL": torch.bool,
@@ -54,19 +65,6 @@ class Shelf(Protocol):
     def folder(self) -> Path:
         """Return a real folder holding the weights, for libraries that open files themselves."""
         ...
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file in hexadecimal.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise _unreadable(path, error) from None
 
 
 def save_weights(
@@ -122,12 +120,12 @@ def read_weights(path: Path, sha256: str | None = None) -> tuple[dict[str, Tenso
     try:
         with path.open("rb") as file:
             if sha256 is not None:
-                check_hash(hashlib.file_digest(file, "sha256").hexdigest(), sha256, str(path))
+                check_sha256(hashlib.file_digest(file, "sha256").hexdigest(), sha256, str(path))
             size = file.seek(0, 2)
             file.seek(0)
             return read_stream(file, size, str(path))
     except OSError as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
 
 
 def read_stream(file: BinaryIO, size: int, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -138,19 +136,6 @@ def read_stream(file: BinaryIO, size: int, name: str) -> tuple[dict[str, Tensor]
     header = read_header(file, size, name)
     tensors = {entry.name: _read_tensor(file, entry, name) for entry in header.entries}
     return tensors, dict(header.config)
-
-
-def check_hash(found: str, wanted: str, name: str) -> None:
-    """Compare two sha256 in hexadecimal.
-
-    Raises:
-        HashMismatch: they differ.
-    """
-    if found != wanted.lower():
-        raise HashMismatch(
-            f"{name!r} has sha256 {found[:16]}..., its card says {wanted.lower()[:16]}...; "
-            "it is damaged or another version: delete it and pull it again"
-        )
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source_name: str) -> None:
@@ -205,9 +190,3 @@ def _complain(verb: str, names: list[str], shown: int = 3) -> str:
         return ""
     rest = f" and {len(names) - shown} more" if len(names) > shown else ""
     return f"it {verb} {', '.join(names[:shown])}{rest}"
-
-
-def _unreadable(path: Path, error: OSError) -> WeightsError:
-    if isinstance(error, FileNotFoundError):
-        return WeightsError(f"no weights at {str(path)!r}; check the path")
-    return WeightsError(f"cannot read {str(path)!r}: {error.strerror or error}")
