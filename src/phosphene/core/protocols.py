@@ -16,7 +16,7 @@ from phosphene.core.latent import Condition, Latent, LatentSpec
 from phosphene.core.rng import Rng
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One moment of a long computation.
 
@@ -52,6 +52,14 @@ class Autoencoder(Decoder, Protocol):
 
     def snap(self, codes: Latent) -> Latent:
         """Move codes to their nearest codebook entries, with straight-through gradients."""
+        ...
+
+    def tokens(self, codes: Latent) -> Latent:
+        """Indices of the nearest codebook entries."""
+        ...
+
+    def confine(self, codes: Latent) -> Latent:
+        """Bring codes back to the region where codebook entries are."""
         ...
 
 

@@ -8,7 +8,7 @@ published checkpoints, so that a converter has little to do. Knows nothing of te
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -57,7 +57,7 @@ class VQGANConfig:
         return self.patch_size * 2 ** (len(self.channel_mults) - 1)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> "VQGANConfig":
         """Rebuild from JSON, where tuples became lists."""
         fixed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         try:
@@ -253,6 +253,15 @@ class VQGAN(nn.Module):
             continuous = F.normalize(continuous, dim=1)
         discrete = self.quantize.lookup(self.quantize.nearest(continuous)).to(continuous.dtype)
         return Latent(Space.CODES, continuous + (discrete - continuous).detach())
+
+    def confine(self, codes: Latent) -> Latent:
+        """Bring codes back to where codebook entries are: unit length, or within their range."""
+        continuous = codes.expect(Space.CODES)
+        if self.config.codebook == "cosine":
+            return codes.with_data(F.normalize(continuous, dim=1))
+        table = self.quantize.entries().to(continuous.dtype)
+        low, high = (bound.values.view(1, -1, 1, 1) for bound in (table.min(0), table.max(0)))
+        return codes.with_data(continuous.clamp(low, high))
 
     def decode(self, latent: Latent, condition: Condition | None = None) -> Images:
         """Codes or tokens to images in about [-1, 1], float32, not clipped; differentiable."""
