@@ -252,12 +252,14 @@ class Codebook(nn.Module):
 
     def nearest(self, codes: Codes) -> Tokens:
         """Index of the entry nearest to each code (by angle for a cosine codebook)."""
-        table = self.entries().float()
-        flat = codes.detach().float().permute(0, 2, 3, 1)  # b h w d
-        affinity = flat @ table.T
-        if self.kind != "cosine":
-            affinity = 2 * affinity - table.pow(2).sum(1)  # ||z - e||^2 without the constant
-        return affinity.argmax(dim=-1)
+        # Under autocast the product would be rounded to 8 bits, and neighbours confused.
+        with torch.autocast(codes.device.type, enabled=False):
+            table = self.entries().float()
+            flat = codes.detach().float().permute(0, 2, 3, 1)  # b h w d
+            affinity = flat @ table.T
+            if self.kind != "cosine":
+                affinity = 2 * affinity - table.pow(2).sum(1)  # ||z - e||^2 without the constant
+            return affinity.argmax(dim=-1)
 
     def lookup(self, tokens: Tokens) -> Codes:
         """Entries at the indices, b d h w."""
