@@ -74,7 +74,7 @@ def norm(channels: int) -> GroupNorm:
 
 
 class ResBlock(nn.Module):
-    """Pre-activation residual block: (norm, SiLU, 3x3) twice, and a 1x1 skip where widths differ."""
+    """Pre-activation residual block: norm, SiLU, 3x3, twice; a 1x1 skip where widths differ."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
 """How a VQGAN learns: reconstruction, perceptual and patch-adversarial losses.
 
-Source: Esser et al. 2021, equations 2-7. Weights are ratios of gradient norms at the picture (taming
-balances only the adversarial part, at the last layer): the same meaning at any stage of training,
-from one backward pass through the decoder.
+Source: Esser et al. 2021, equations 2-7. Weights are ratios of gradient norms at the picture
+(taming balances only the adversarial part, at the last layer): the same meaning at any stage of
+training, from one backward pass through the decoder.
 """
 
 from collections.abc import Mapping
