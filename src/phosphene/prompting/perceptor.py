@@ -7,7 +7,7 @@ a small trained reader on top. Knows nothing of prompts' grammar, cutouts or opt
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,7 @@ from phosphene.core.images import Images, resize
 from phosphene.nn.features import TAP_CHANNELS, FeatureNet
 
 
+@runtime_checkable
 class TokenReader(Protocol):
     """A frozen text network."""
 
