@@ -1,12 +1,12 @@
 """How the perceptor learns: image-text contrast on views as an optimiser will show them.
 
-A plain small encoder is fooled by texture: its gradients draw noise. So it sees cutouts, noise,
-blur and codebook reconstructions with wrong codes, and every batch a second time after a step in
-the direction that confuses it most (adversarial training). Encoders trained so have gradients that
+A plain small encoder is fooled by texture: its gradients draw noise. So it sees cutouts, noise
+and codebook reconstructions with wrong codes, and every batch a second time after a step in the
+direction that confuses it most (adversarial training). Encoders trained so have gradients that
 draw shapes: Santurkar et al. 2019, "Image Synthesis with a Single (Robust) Classifier".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,8 @@ class ContrastiveTraining:
         repainted_prob: Share of views that went through the autoencoder with some codes wrong.
         wrong_code_prob: Largest share of wrong codes in such a view.
         adversarial_step: Largest change per pixel, of a range of 2, in the confusing direction.
+        small_size: Side in px of the views in the first `small_until` of the run, which are cheap.
+        small_until: Fraction of the run with small views; 0 is none.
         ema: Decay of the averaged weights that are shipped.
     """
 
@@ -44,6 +46,8 @@ class ContrastiveTraining:
     repainted_prob: float = 0.25
     wrong_code_prob: float = 0.15
     adversarial_step: float = 0.06
+    small_size: int = 64
+    small_until: float = 0.6
     ema: float = 0.998
 
 
@@ -85,50 +89,45 @@ class ContrastiveLearner:
         rate = cosine_rate(s.learning_rate, index, total, s.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
+        size = s.small_size if index < s.small_until * total else self.model.input_size
         with torch.no_grad():
-            views = self.views(from_uint8(batch["images"]), rng)
-        texts = self.model.encode_text(batch["captions"])
-        scale = self.model.log_scale.clamp(max=4.6052).exp()
-
+            views = self.views(from_uint8(batch["images"]), rng, size)
         views.requires_grad_()
-        self.optimizer.zero_grad(set_to_none=True)
-        clean, accuracy = self._contrast(views, texts, scale)
-        clean.mul(0.5).backward(retain_graph=True)
+        log = self._learn(views, batch["captions"], "")
         with torch.no_grad():
             assert views.grad is not None
-            step = views.grad.sign() * s.adversarial_step
-            # half the views get a smaller push, so that both near and far attacks are seen
-            size = rng.fork("attack").uniform(len(views))[0].view(-1, 1, 1, 1)
-            attacked = (views + step * size.sqrt()).detach()
-        hard, hard_accuracy = self._contrast(attacked, texts, scale)
-        hard.mul(0.5).backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimizer.step()
+            # uneven pushes, so that both near and far attacks are seen
+            push = rng.fork("attack").uniform(len(views))[0].sqrt() * s.adversarial_step
+            attacked = views + views.grad.sign() * push.view(-1, 1, 1, 1)
+        log |= self._learn(attacked.detach(), batch["captions"], "attacked_")
         with torch.no_grad():
             decay = min(s.ema, (1 + index) / (10 + index))
             current = self.model.state_dict()
             for name, value in self.average.state_dict().items():
                 value.lerp_(current[name], 1 - decay)
-        return {
-            "loss": float(clean.detach()),
-            "accuracy": accuracy,
-            "attacked_loss": float(hard.detach()),
-            "attacked_accuracy": hard_accuracy,
-            "scale": float(scale.detach()),
-            "grad_norm": float(norm),
-            "lr": rate,
-        }
+        return log | {"scale": float(self.model.log_scale.detach().exp()), "lr": rate}
 
-    def _contrast(self, views: Images, texts: Tensor, scale: Tensor) -> tuple[Tensor, float]:
-        """Symmetric cross-entropy over the batch, and the share of pictures matched right."""
-        logits = self.model.encode_image(views) @ texts.T * scale
+    def _learn(self, views: Images, captions: Sequence[str], prefix: str) -> dict[str, float]:
+        """One optimiser step on views and their captions; the views' gradient is kept."""
+        texts = self.model.encode_text(captions)
+        seen = F.normalize(self.model.image(views), dim=1)
+        logits = seen @ texts.T * self.model.log_scale.clamp(max=4.6052).exp()
         target = torch.arange(len(logits))
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-        return loss, float((logits.detach().argmax(dim=1) == target).float().mean())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        right = (logits.detach().argmax(dim=1) == target).float().mean()
+        return {
+            f"{prefix}loss": float(loss.detach()),
+            f"{prefix}accuracy": float(right),
+            f"{prefix}grad_norm": float(norm),
+        }
 
-    def views(self, images: Images, rng: Rng) -> Images:
+    def views(self, images: Images, rng: Rng, size: int) -> Images:
         """Pictures as an optimiser will show them: cutouts, noised, repainted with wrong codes."""
-        s, size = self.settings, self.model.input_size
+        s = self.settings
         if self.painter is not None and s.repainted_prob > 0:
             images = self._repaint(images, rng.fork("repaint"))
         b = len(images)
@@ -167,7 +166,7 @@ class ContrastiveLearner:
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
         """The views that the encoder is trained on."""
-        return self.views(from_uint8(batch["images"]), rng).clamp(-1, 1)
+        return self.views(from_uint8(batch["images"]), rng, self.model.input_size).clamp(-1, 1)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""

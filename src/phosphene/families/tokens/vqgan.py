@@ -254,6 +254,15 @@ class VQGAN(nn.Module):
         discrete = self.quantize.lookup(self.quantize.nearest(continuous)).to(continuous.dtype)
         return Latent(Space.CODES, continuous + (discrete - continuous).detach())
 
+    def confine(self, codes: Latent) -> Latent:
+        """Bring codes back to where codebook entries are: unit length, or within their range."""
+        continuous = codes.expect(Space.CODES)
+        if self.config.codebook == "cosine":
+            return codes.with_data(F.normalize(continuous, dim=1))
+        table = self.quantize.entries().to(continuous.dtype)
+        low, high = (bound.values.view(1, -1, 1, 1) for bound in (table.min(0), table.max(0)))
+        return codes.with_data(continuous.clamp(low, high))
+
     def decode(self, latent: Latent, condition: Condition | None = None) -> Images:
         """Codes or tokens to images in about [-1, 1], float32, not clipped; differentiable."""
         data = latent.expect(Space.CODES, Space.TOKENS)
