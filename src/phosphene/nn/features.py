@@ -6,7 +6,7 @@ perceptual distances, FID-like scores, projected discriminators and as a sanity 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from phosphene.core.images import Images
-from phosphene.core.weights import load_into
+from phosphene.core.weights import Shelf, load_into
 
 Maps = list[Float[Tensor, "b c h w"]]
 
@@ -213,6 +213,11 @@ class FeatureNet(nn.Module):
         pairs = zip(ours, theirs, strict=True)
         parts = [(f - g).square().sum(dim=1).mean(dim=(1, 2)) for f, g in pairs]
         return torch.stack(parts).mean(dim=0)
+
+
+def build(tensors: Mapping[str, Tensor], _config: Mapping[str, Any], _shelf: Shelf) -> FeatureNet:
+    """Build the network for the zoo; see `FeatureNet.from_state` for the errors."""
+    return FeatureNet.from_state(tensors)
 
 
 def translated(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
