@@ -1,8 +1,9 @@
 """Writing that never leaves half a file: temporary file, fsync, rename. Knows no format."""
 
+import contextlib
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,38 +45,36 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         StorageError: disk full, folder not writable.
     """
     make_folder(path.parent)
-    temporary: Path | None = None
+    temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        # not tempfile: its files are private, and widening them needs the process-wide umask
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         write(temporary)
-        with temporary.open("rb") as written:
+        with temporary.open("r+b") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
         raise storage_error(path, error) from None
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it never came to be, or is in place already
+            temporary.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`, all or nothing."""
-    write_atomic(path, lambda temporary: temporary.write_bytes(data) and None)
 
+    def fill(temporary: Path) -> None:
+        temporary.write_bytes(data)
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    write_atomic(path, fill)
 
 
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    # some systems cannot sync a folder; the file itself is complete and in place by now
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -17,14 +17,14 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps, PngImagePlugin
 from torch import Tensor
 
-from phosphene.core.errors import ImageError
+from phosphene.core.errors import ImageError, RecipeError
 from phosphene.core.files import write_bytes
 
 Images = Float[Tensor, "b c h w"]
 Picture = Float[Tensor, "c h w"]
 
 MAX_PIXELS = 64_000_000
-MAX_RECIPE_BYTES = 4_000_000
+MAX_RECIPE_BYTES = 1_000_000  # Pillow refuses to open a PNG with a larger text chunk
 READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 RECIPE_KEY = "phosphene"
 
@@ -47,7 +47,7 @@ def to_pil(image: Picture) -> Image.Image:
 
 def from_pil(image: Image.Image, mode: str = "RGB") -> Picture:
     """Turn a PIL image into one picture; transparency is laid on white unless mode is RGBA."""
-    if mode == "RGB" and image.mode in ("RGBA", "LA", "PA", "P"):
+    if mode != "RGBA" and image.has_transparency_data:
         image = image.convert("RGBA")
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image)
@@ -58,17 +58,18 @@ def from_pil(image: Image.Image, mode: str = "RGB") -> Picture:
 
 
 def open_pil(source: Path | bytes) -> Image.Image:
-    """Open and fully decode a picture, turned upright by its EXIF tag.
+    """Open and fully decode a picture, turned upright by its EXIF tag, 8 bits a channel.
 
     Raises:
-        ImageError: missing, unreadable, truncated, of another format, or above 64 megapixels.
+        ImageError: missing, unreadable, truncated, of another format, with 32-bit pixels, or
+            above 64 megapixels.
     """
-    name = "the image given" if isinstance(source, bytes) else repr(str(source))
-    if isinstance(source, Path) and not source.is_file():
-        raise ImageError(f"no image at {name}; check the path")
+    name = "the image given" if isinstance(source, bytes) else repr(str(source)[:300])
     try:
+        if isinstance(source, Path) and not source.is_file():
+            raise ImageError(f"no image at {name}; check the path")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata that we do not use
             file = io.BytesIO(source) if isinstance(source, bytes) else source
             with Image.open(file, formats=READABLE) as image:
                 width, height = image.size
@@ -76,15 +77,31 @@ def open_pil(source: Path | bytes) -> Image.Image:
                     raise ImageError(
                         f"{name} has {width} x {height} pixels; at most {MAX_PIXELS:,} are read"
                     )
+                if image.mode in ("I", "F"):
+                    raise ImageError(f"{name} has 32-bit pixels; save it with 8 or 16 bits")
                 image.load()
-                return ImageOps.exif_transpose(image)
+                return _eight_bit(_upright(image))
     except ImageError:
         raise
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged files make Pillow's readers raise almost anything
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         if "cannot identify" in reason:
             reason = f"not a picture in a known format ({', '.join(READABLE)})"
         raise ImageError(f"cannot read {name}: {reason}") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block must not cost the picture
+        return image.copy()
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if not image.mode.startswith("I;16"):
+        return image
+    # Pillow's own conversion clips at 255 and turns 16-bit greys white
+    return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
 
 
 def open_image(source: Path | bytes, mode: str = "RGB") -> Picture:
@@ -92,7 +109,7 @@ def open_image(source: Path | bytes, mode: str = "RGB") -> Picture:
     return from_pil(open_pil(source), mode)
 
 
-def resize(images: Images, height: int, width: int) -> Images:
+def resize(images: Images, height: int, width: int) -> Float[Tensor, "b c {height} {width}"]:
     """Resample to a size with an antialiased bicubic filter, clipped to [-1, 1]."""
     if images.shape[-2:] == (height, width):
         return images
@@ -100,16 +117,19 @@ def resize(images: Images, height: int, width: int) -> Images:
     return resampled.clamp(-1, 1)
 
 
-def fit(images: Images, height: int, width: int) -> Images:
-    """Scale to cover the size without distortion, then crop the centre."""
+def fit(images: Images, height: int, width: int) -> Float[Tensor, "b c {height} {width}"]:
+    """Crop the centre to the size's aspect, then scale: the size is covered, undistorted."""
+    # crop first: scaling a 1 x 10,000 strip up to cover a square would need gigabytes
     scale = max(height / images.shape[-2], width / images.shape[-1])
-    tall = max(height, round(images.shape[-2] * scale))
-    wide = max(width, round(images.shape[-1] * scale))
-    top, left = (tall - height) // 2, (wide - width) // 2
-    return resize(images, tall, wide)[:, :, top : top + height, left : left + width]
+    tall = min(images.shape[-2], max(1, round(height / scale)))
+    wide = min(images.shape[-1], max(1, round(width / scale)))
+    top, left = (images.shape[-2] - tall) // 2, (images.shape[-1] - wide) // 2
+    return resize(images[:, :, top : top + tall, left : left + wide], height, width)
 
 
-def grid(images: Images, columns: int | None = None, gap: int = 2) -> Picture:
+def grid(
+    images: Images, columns: int | None = None, gap: int = 2
+) -> Float[Tensor, "c sheet_h sheet_w"]:
     """Lay a batch out as one contact sheet on white; columns default to a near-square sheet."""
     b, c, h, w = images.shape
     columns = min(b, columns or math.ceil(math.sqrt(b)))
@@ -122,9 +142,18 @@ def grid(images: Images, columns: int | None = None, gap: int = 2) -> Picture:
 
 
 def png_bytes(image: Picture, recipe: str | None = None) -> bytes:
-    """Encode one picture as PNG, with the recipe (JSON) in an international text chunk."""
+    """Encode one picture as PNG, with the recipe (JSON) in an international text chunk.
+
+    Raises:
+        RecipeError: the recipe is above 1 MB.
+    """
     info = PngImagePlugin.PngInfo()
     if recipe is not None:
+        size = len(recipe.encode())
+        if size > MAX_RECIPE_BYTES:
+            raise RecipeError(
+                f"the recipe has {size:,} bytes; a PNG carries at most {MAX_RECIPE_BYTES:,}"
+            )
         info.add_itxt(RECIPE_KEY, recipe, zip=True)
     buffer = io.BytesIO()
     to_pil(image).save(buffer, format="PNG", pnginfo=info)
@@ -147,7 +176,7 @@ def read_recipe(path: Path) -> str:
         ImageError: unreadable, or made elsewhere and without a recipe.
     """
     text = open_pil(path).info.get(RECIPE_KEY)
-    if not isinstance(text, str) or len(text) > MAX_RECIPE_BYTES:
+    if not isinstance(text, str):
         raise ImageError(
             f"{str(path)!r} carries no phosphene recipe; only pictures made by phosphene replay"
         )

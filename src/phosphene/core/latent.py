@@ -38,9 +38,9 @@ class LatentSpec:
     vocab: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Latent:
-    """A batch of points of one space."""
+    """A batch of points of one space. Compared by identity: tensors have no single truth value."""
 
     space: Space
     data: Tensor
@@ -61,7 +61,7 @@ class Latent:
         return replace(self, data=data)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Condition:
     """What a generator is asked for.
 

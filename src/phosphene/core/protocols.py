@@ -16,7 +16,7 @@ from phosphene.core.latent import Condition, Latent, LatentSpec
 from phosphene.core.rng import Rng
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """One moment of a long computation.
 

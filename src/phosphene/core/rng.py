@@ -14,7 +14,7 @@ import hashlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +22,8 @@ from torch import Tensor
 from phosphene.core.errors import RecipeError
 
 MAX_SEED = 2**63 - 1
+# named, because torch's defaults are the caller's to change (`with torch.device("meta")`)
+_PLAIN: Any = {"dtype": torch.float32, "device": "cpu"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +46,27 @@ class Rng:
         for seed in self.seeds:
             if not 0 <= seed <= MAX_SEED:
                 raise RecipeError(f"seed {seed} is out of range; use 0 to {MAX_SEED}")
+        if self.purpose and not self.purpose.startswith("/"):
+            # "1" + "2/z" must not be read as seed 12
+            raise RecipeError(f"purpose {self.purpose!r} must start with '/'; use fork()")
 
     @classmethod
-    def from_seed(cls, seed: int, count: int = 1) -> Self:
+    def from_seed(cls, seed: int, count: int = 1) -> "Rng":
         """Seeds `seed`, `seed + 1`, ...: sample i of a batch is the sole sample of `seed + i`."""
         return cls(tuple(seed + i for i in range(count)))
 
     def fork(self, name: str | int) -> "Rng":
-        """Name an independent stream of the same seeds."""
-        return Rng(self.seeds, f"{self.purpose}/{name}")
+        """Name an independent stream of the same seeds; `fork(1)` and `fork("1")` are the same."""
+        # escaped as in JSON pointers, so that fork("a/b") is not fork("a").fork("b")
+        escaped = str(name).replace("~", "~0").replace("/", "~1")
+        return Rng(self.seeds, f"{self.purpose}/{escaped}")
 
     def __len__(self) -> int:
         return len(self.seeds)
 
     def _key(self, seed: int) -> int:
-        digest = hashlib.blake2b(f"{seed}{self.purpose}".encode(), digest_size=8).digest()
+        name = f"{seed}{self.purpose}".encode("utf-8", "surrogatepass")  # any text is a prompt
+        digest = hashlib.blake2b(name, digest_size=8).digest()
         return int.from_bytes(digest, "little") >> 1
 
     def _generators(self) -> Iterable[torch.Generator]:
@@ -67,16 +75,21 @@ class Rng:
 
     def normal(self, *shape: int) -> Tensor:
         """Draw standard normal values, shape (b, *shape), float32, on the CPU."""
-        return torch.stack([torch.randn(shape, generator=g) for g in self._generators()])
+        return torch.stack([torch.randn(shape, generator=g, **_PLAIN) for g in self._generators()])
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        """Draw values uniform in [low, high), shape (b, *shape), float32, on the CPU."""
-        drawn = torch.stack([torch.rand(shape, generator=g) for g in self._generators()])
+        """Draw values uniform in [low, high], shape (b, *shape), float32, on the CPU.
+
+        `high` itself comes only by rounding, never with the defaults.
+        """
+        drawn = torch.stack([torch.rand(shape, generator=g, **_PLAIN) for g in self._generators()])
         return drawn * (high - low) + low
 
     def integers(self, *shape: int, high: int) -> Tensor:
         """Draw integers uniform in [0, high), shape (b, *shape), int64, on the CPU."""
-        return torch.stack([torch.randint(high, shape, generator=g) for g in self._generators()])
+        return torch.stack(
+            [torch.randint(high, shape, generator=g, device="cpu") for g in self._generators()]
+        )
 
     def dice(self) -> random.Random:
         """Return a Python generator for many small choices; of a single-sample `Rng` only.
