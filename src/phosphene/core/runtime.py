@@ -8,6 +8,8 @@ import functools
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from phosphene.core.errors import DeviceError
@@ -20,6 +22,8 @@ _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_THRESHOLD = -3
 _MIB = 2**20
+
+_NO_ROOM = "out of memory; ask for a smaller size, fewer cutouts or a smaller batch"
 
 
 def prepare() -> None:
@@ -47,6 +51,25 @@ def _keep_freed_memory() -> None:
     libc.mallopt(_M_MMAP_THRESHOLD, 1024 * _MIB)
     libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
     libc.mallopt(_M_TOP_PAD, 64 * _MIB)
+
+
+@contextmanager
+def out_of_memory_named() -> Iterator[None]:
+    """Turn the many ways in which torch says "out of memory" into one error of one line.
+
+    Raises:
+        DeviceError: out of memory.
+    """
+    import torch
+
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError):
+        raise DeviceError(_NO_ROOM) from None
+    except RuntimeError as error:
+        if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+            raise DeviceError(_NO_ROOM) from None
+        raise
 
 
 def resolve_device(name: str) -> "torch.device":

@@ -10,6 +10,7 @@ phosphene-runs/2026-07-31-142530-green-heart-3fa2c1/
 """
 
 import secrets
+import shutil
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,21 +87,29 @@ class RunFolder:
         """Return the saved frames of a seed, in order."""
         return sorted((self.path / "frames" / str(seed)).glob("*.png"))
 
-    def begin(self, recipe: Recipe) -> None:
-        """Create the folder with the recipe in it.
+    def has_checkpoint(self) -> bool:
+        """Whether a run was under way here."""
+        return self.checkpoint.is_file()
+
+    def begin(self, recipe: Recipe, resume: bool) -> None:
+        """Create the folder with the recipe in it; when resuming, check that it is the same.
 
         Raises:
             StorageError: it cannot be written, or holds another run.
         """
-        if self.recipe.exists() and load_recipe(self.recipe) != recipe:
-            raise StorageError(f"{str(self.path)!r} holds another run; choose another folder")
+        if self.recipe.exists() and not (resume and load_recipe(self.recipe) == recipe):
+            raise StorageError(
+                f"{str(self.path)!r} holds another run; resume that one, or choose another folder"
+            )
         make_folder(self.path)
         write_bytes(self.recipe, dump_recipe(recipe).encode())
 
-    def tidy(self) -> None:
+    def tidy(self, keep_frames: bool) -> None:
         """Remove what only an unfinished run needs."""
         self.checkpoint.unlink(missing_ok=True)
         self.preview.unlink(missing_ok=True)
+        if not keep_frames:
+            shutil.rmtree(self.path / "frames", ignore_errors=True)
 
 
 def picture_name(recipe: Imagine, seed: int) -> str:

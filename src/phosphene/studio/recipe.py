@@ -24,6 +24,7 @@ SEED_BITS = 32  # of a seed that is drawn: short enough to type
 
 Method = Literal["vqgan-clip"]
 Optimiser = Literal["adam", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"]
+CutPolicy = Literal["random", "overview+inner", "whole"]
 Start = Literal["auto", "codebook", "retrieval", "best-of", "image"]
 
 
@@ -36,13 +37,13 @@ def _well_formed(value: Any) -> Any:
 
 def _split_commas(value: Any) -> Any:
     """Read `a,b` as two items, so that lists can be given on a command line."""
-    if isinstance(value, str):
+    if isinstance(value, str) and not value.lstrip().startswith("["):
         return tuple(item.strip() for item in value.split(",") if item.strip())
     return value
 
 
-Text = Annotated[str, BeforeValidator(_well_formed)]
-Location = Annotated[Text, Field(min_length=1, max_length=4096)]
+Prompt = Annotated[str, Field(min_length=1, max_length=20_000), BeforeValidator(_well_formed)]
+Location = Annotated[str, Field(min_length=1, max_length=4096), BeforeValidator(_well_formed)]
 Names = Annotated[tuple[Location, ...], BeforeValidator(_split_commas)]
 Side = Annotated[int, Field(ge=16, le=4096)]
 Every = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -72,7 +73,7 @@ class Imagine(_Plain):
     """Words become pictures."""
 
     kind: Literal["imagine"] = "imagine"
-    prompt: Annotated[Text, Field(min_length=1, max_length=20_000)] = Field(
+    prompt: Prompt = Field(
         description="phrases between |, each `text`, `text:weight` or `text:weight:stop`; "
         "a phrase may name an image file; ^ separates the scenes of a story"
     )
@@ -108,9 +109,7 @@ class Imagine(_Plain):
     num_cutouts: int | None = Field(
         None, ge=1, le=256, description="cutouts judged a step; none = the model's default"
     )
-    cut_policy: Annotated[Text, Field(min_length=1, max_length=40)] | None = Field(
-        None, description="how cutouts are chosen and augmented; none = the default policy"
-    )
+    cut_policy: CutPolicy = Field("overview+inner", description="how cutouts are chosen")
     cut_power: float = Field(
         1.0, ge=0.05, le=20, description="above 1 prefers small cutouts, below 1 large ones"
     )

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -141,7 +142,7 @@ def _one_line(error: ValidationError, model: type[BaseModel] | None) -> str:
             return f"kind: {_shown(tag)} should be 'imagine' or 'train'{hint}"
         case "value_error":
             return f"{'.'.join(path) or 'seed'}: {first['msg'].removeprefix('Value error, ')}"
-    allowed = first["msg"].removeprefix("Input ")
+    allowed = re.sub(r"^(Input|String|Tuple|Value) ", "", first["msg"])
     return f"{'.'.join(path)}: {_shown(first['input'])} {allowed}{_near(first)}"
 
 

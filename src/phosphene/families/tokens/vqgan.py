@@ -246,6 +246,10 @@ class VQGAN(nn.Module):
         """Indices of the nearest codebook entries, b h w."""
         return Latent(Space.TOKENS, self.quantize.nearest(codes.expect(Space.CODES)))
 
+    def lookup(self, tokens: Latent) -> Latent:
+        """Codebook entries at the indices: what `decode` would paint from."""
+        return Latent(Space.CODES, self.quantize.lookup(tokens.expect(Space.TOKENS)).float())
+
     def snap(self, codes: Latent) -> Latent:
         """Nearest codebook entries; the gradient passes through as if nothing had been done."""
         continuous = codes.expect(Space.CODES)
