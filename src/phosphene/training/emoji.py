@@ -26,6 +26,7 @@ from phosphene.training.emoji_names import (
     FX_OWN,
     Concept,
     add_name,
+    add_shortcodes,
     code_of,
     concepts_of,
     settle_names,
@@ -55,6 +56,7 @@ class IconSet:
 
 
 NAMES_PACKAGE = ("emojibase-data", "17.0.0")
+SHORTCODES = ("emojibase", "github")
 SETS = (
     IconSet("3d", "@iconify-json/fluent-emoji", "1.2.7", "Fluent Emoji", "Microsoft Corporation",
             "MIT", "https://github.com/microsoft/fluentui-emoji"),
@@ -239,6 +241,8 @@ def _plan(packages: Path, root: Path) -> tuple[list[Concept], Plan, dict[str, st
     if records is None or meta is None:
         raise RecipeError(f"{str(names)!r} lacks en/data.json; delete it to fetch it anew")
     by_code = concepts_of(records, meta)
+    for chat in SHORTCODES:
+        add_shortcodes(by_code, read_json(names, f"en/shortcodes/{chat}.json") or {})
     concepts = {concept.name: concept for concept in by_code.values()}
     hashes = {names.name: hashlib.sha256(names.read_bytes()).hexdigest()}
     plan: Plan = {}

@@ -189,6 +189,37 @@ worried=worried-face
 """
 FX_NAMES: Mapping[str, str] = dict(pair.split("=") for pair in _FX_PAIRS.split())
 
+# Trade marks, rude or garbled words, and words that promise another picture.
+_UNHELPFUL_NAMES = frozenset(
+    {
+        "shit", "hankey", "iphone", "android", "flags", "date", "wtf", "piata", "hocho", "mag",
+        "mag right", "mega", "compression", "sunglasses cool", "city sunrise", "gun", "rice scene",
+        "stars", "feet", "bullettrain side", "bullettrain front", "man with chinese cap", "calling",
+        "too cool", "tada", "heartpulse", "minidisc", "art", "european post office", "golf",
+        "house abandoned", "helmet with cross",
+    }
+)  # fmt: skip
+# What people say and no catalogue does.
+_SPOKEN_NAMES: Mapping[str, tuple[str, ...]] = {
+    "airplane": ("plane", "aeroplane"),
+    "doughnut": ("donut",),
+    "eggplant": ("aubergine",),
+    "television": ("tv",),
+    "hamburger": ("burger",),
+    "rabbit": ("bunny",),
+    "rabbit-face": ("bunny face",),
+    "jack-o-lantern": ("halloween pumpkin",),
+    "bouquet": ("bunch of flowers",),
+    "ringed-planet": ("planet",),
+    "sailboat": ("sailing boat",),
+    "hot-pepper": ("chili pepper",),
+    "wrapped-gift": ("present", "gift"),
+    "motorcycle": ("motorbike",),
+    "french-fries": ("fries",),
+    "mobile-phone": ("smartphone",),
+    "desktop-computer": ("pc",),
+}
+
 # FxEmojis also draws things that have no emoji of their own.
 FX_OWN: Mapping[str, tuple[str, str, str]] = {
     "acorn": ("acorn", "animals-nature", "plant-other"),
@@ -303,18 +334,36 @@ def _is_word(tag: str) -> bool:
     return re.fullmatch(r"[a-z][a-z' -]{2,24}", tag) is not None
 
 
-def add_name(concept: Concept, icon: str) -> None:
-    """Remember another set's name for a concept as a synonym, unless it says the same."""
-    text = icon.replace("-", " ")
+def add_name(concept: Concept, spelt: str) -> None:
+    """Remember another name ("laptop-computer", "hot_dog") as a synonym.
+
+    Names with digits, with a colour the label does not vouch for, or that only leave out words of
+    the label are not worth a caption.
+    """
+    text = spelt.replace("-", " ").replace("_", " ").lower()
+    words, own = set(text.split()), set(concept.label.lower().replace("-", " ").split())
     known = {squeeze(name) for name in (concept.label, *concept.names)}
-    if squeeze(text) not in known and re.fullmatch(r"[a-z' ]{3,40}", text):
+    if text in _UNHELPFUL_NAMES:
+        return
+    vouched = not (words & COLOURS - own) and not words <= own
+    if vouched and squeeze(text) not in known and re.fullmatch(r"[a-z' ]{3,40}", text):
         concept.names.append(text)
+
+
+def add_shortcodes(by_code: Mapping[str, Concept], codes: Mapping[str, str | list[str]]) -> None:
+    """Take a chat program's short names (":coffee:") as synonyms."""
+    for hexcode, spelt in codes.items():
+        concept = by_code.get(code_of(hexcode))
+        if concept is not None and concept.group != "people-body":
+            for name in (spelt,) if isinstance(spelt, str) else spelt:
+                add_name(concept, name)
 
 
 def settle_names(concepts: list[Concept]) -> None:
     """Drop synonyms that are another concept's label, or that two concepts claim."""
     labels = {squeeze(c.label) for c in concepts}
     for concept in concepts:
+        concept.names.extend(_SPOKEN_NAMES.get(concept.name, ()))
         short = _SHORT.sub("", concept.label)
         if short != concept.label and concept.group != "smileys-emotion" and " " not in short:
             concept.names.append(short)

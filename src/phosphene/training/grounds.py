@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from phosphene.training.pixels import coordinates
+from phosphene.training.pixels import Pixels, coordinates, to_image
 
 Colour = tuple[int, int, int]
 
@@ -125,8 +124,7 @@ def space(size: int, dice: Random) -> Image.Image:
     x, y = dice.uniform(-0.7, 0.7), dice.uniform(-0.7, 0.7)
     near = np.exp(-((columns - x) ** 2 + (rows - y) ** 2 * dice.uniform(1, 3)) * 1.6)[..., None]
     cloud = np.array(dice.choice(((88, 30, 120), (20, 60, 120), (110, 26, 70))), np.float32)
-    pixels = np.array([7, 6, 16], np.float32) + cloud * near
-    image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    image = Image.fromarray((np.array([7, 6, 16]) + cloud * near).astype(np.uint8))
     _stars(image, dice, dice.randint(30, 60), 1)
     return image
 
@@ -190,17 +188,16 @@ def fire(size: int, dice: Random) -> Image.Image:
         while x < size:
             w, h = dice.uniform(0.1, 0.2) * size, dice.uniform(0.5, 1) * tall * size
             tip = (x + w * dice.uniform(0.3, 0.8), size - h)
-            draw.polygon([(x, size), (x + w * 0.1, size - h * 0.4), tip,
-                          (x + w * 1.05, size - h * 0.35), (x + w * 1.15, size)], fill=colour)  # fmt: skip
+            left, right = (x + w * 0.1, size - h * 0.4), (x + w * 1.05, size - h * 0.35)
+            draw.polygon([(x, size), left, tip, right, (x + w * 1.15, size)], fill=colour)
             x += w * 0.8
     return image
 
 
 def rainbow_stripes(size: int, dice: Random) -> Image.Image:
     hues = np.linspace(0, 0.83, size) if dice.random() < 0.5 else np.linspace(0.83, 0, size)
-    column = np.stack([hues * 255, np.full(size, 150), np.full(size, 250)], axis=1)
-    pixels = column.round().astype(np.uint8)[:, None].repeat(size, axis=1)
-    image = Image.fromarray(pixels, "HSV").convert("RGB")
+    column = np.stack([hues, np.full(size, 0.59), np.full(size, 0.98)], axis=1)
+    image = to_image(column[:, None].repeat(size, axis=1), "HSV").convert("RGB")
     return image if dice.random() < 0.5 else image.transpose(Image.Transpose.ROTATE_90)
 
 
@@ -230,8 +227,8 @@ def places_for(words: frozenset[str]) -> list[str]:
     return [name for name in PLACES if not words & CLASHES.get(name, frozenset())]
 
 
-def mean_colour(image: Image.Image) -> NDArray[np.float32]:
+def mean_colour(image: Image.Image) -> Pixels:
     """Average colour 0..255 of the central part, where objects stand."""
     s = image.width
     centre = np.asarray(image)[s // 5 : -s // 5, s // 5 : -s // 5]
-    return centre.reshape(-1, 3).mean(axis=0).astype(np.float32)
+    return np.asarray(centre.reshape(-1, 3).mean(axis=0), dtype=np.float32)

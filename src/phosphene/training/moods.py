@@ -67,7 +67,8 @@ def cyberpunk(x: Pixels, dice: Random) -> Pixels:
         (np.arange(size, dtype=np.float32) / size)[:, None].repeat(size, 1),
         [(0, (0.06, 0.02, 0.16)), (0.6, (0.2, 0.03, 0.3)), (1, (0.02, 0.1, 0.2))],
     )
-    return ((haze + body + rim + blur(rim, 4 * unit) * 1.2) * rain).clip(0, 1).astype(np.float32)
+    wet: Pixels = ((haze + body + rim + blur(rim, 4 * unit) * 1.2) * rain).clip(0, 1)
+    return wet
 
 
 def vintage_photo(x: Pixels, dice: Random) -> Pixels:

@@ -24,30 +24,43 @@ def grey(x: Pixels) -> Pixels:
     return x @ _LUMA
 
 
-def to_image(x: Pixels) -> Image.Image:
-    """Round to 8 bits, as a PIL image (L or RGB)."""
-    return Image.fromarray((x * 255 + 0.5).clip(0, 255).astype(np.uint8))
+def to_bytes(x: Pixels) -> NDArray[np.uint8]:
+    """Round to 0..255; values outside [0, 1] are clipped."""
+    return (x * 255 + 0.5).clip(0, 255).astype(np.uint8)
+
+
+def from_bytes(pixels: NDArray[np.uint8]) -> Pixels:
+    """Spread 0..255 over [0, 1], float32."""
+    return pixels.astype(np.float32) * np.float32(1 / 255)
+
+
+def to_image(x: Pixels, mode: str | None = None) -> Image.Image:
+    """Round to 8 bits, as a PIL image: L or RGB by the shape, or of the mode given."""
+    image = Image.fromarray(to_bytes(x))
+    return image if mode is None else Image.merge(mode, image.split())
 
 
 def from_image(image: Image.Image) -> Pixels:
     """The inverse of `to_image`."""
-    return np.asarray(image, dtype=np.float32) * np.float32(1 / 255)
+    return from_bytes(np.asarray(image))
 
 
 def blur(x: Pixels, radius: float) -> Pixels:
-    """Gaussian blur; radius in pixels (its standard deviation)."""
+    """Gaussian blur; radius (its standard deviation) in pixels."""
     return from_image(to_image(x).filter(ImageFilter.GaussianBlur(radius)))
 
 
 def saturate(x: Pixels, amount: float) -> Pixels:
     """Move away from (above 1) or towards (below 1) grey."""
     base = grey(x)[..., None]
-    return (base + (x - base) * np.float32(amount)).clip(0, 1)
+    spread: Pixels = (base + (x - base) * np.float32(amount)).clip(0, 1)
+    return spread
 
 
 def contrast(x: Pixels, amount: float, middle: float = 0.5) -> Pixels:
     """Stretch values around `middle`."""
-    return ((x - np.float32(middle)) * np.float32(amount) + np.float32(middle)).clip(0, 1)
+    stretched: Pixels = (x - np.float32(middle)) * np.float32(amount) + np.float32(middle)
+    return stretched.clip(0, 1)
 
 
 def edges(x: Pixels) -> Pixels:
@@ -56,8 +69,8 @@ def edges(x: Pixels) -> Pixels:
     dx = np.zeros_like(x)
     dy[1:-1] = x[2:] - x[:-2]
     dx[:, 1:-1] = x[:, 2:] - x[:, :-2]
-    strength: Pixels = np.sqrt((dx * dx + dy * dy).max(axis=2))
-    return strength.clip(0, 1)
+    strength: Pixels = np.sqrt((dx * dx + dy * dy).max(axis=2)).clip(0, 1)
+    return strength
 
 
 def mix(a: Pixels, b: Pixels, share: Pixels | float) -> Pixels:
@@ -111,13 +124,14 @@ def radius_map(size: int) -> Pixels:
 
 @lru_cache(maxsize=64)
 def _noise(size: int, scale: float, stretch: int) -> Pixels:
-    field = Rng((2,)).fork("texture").fork(f"{scale}/{stretch}").uniform(size, size)[0].numpy()
+    rng = Rng((2,)).fork("texture").fork(f"{scale}/{stretch}")
+    field: Pixels = rng.uniform(size, size)[0].numpy()
     if scale > 0:
         tiled = np.tile(field, (3, 3))
         tiled = blur(tiled, scale)
         field = tiled[size : 2 * size, size : 2 * size]
     if stretch > 1:
-        field = sum(np.roll(field, i, axis=1) for i in range(stretch)) / stretch
+        field = np.stack([np.roll(field, i, axis=1) for i in range(stretch)]).mean(axis=0)
     field = (field - field.mean()) / max(float(field.std()), 1e-6)
     return (field / 3).clip(-1, 1).astype(np.float32)
 
@@ -137,9 +151,10 @@ def warp(x: Pixels, down: Pixels, right: Pixels) -> Pixels:
     """Read each pixel from `down` rows and `right` columns further, clamped at the border."""
     size = x.shape[0]
     rows, columns = np.indices((size, size), dtype=np.float32)
-    rows = (rows + down + 0.5).clip(0, size - 1).astype(np.intp)
-    columns = (columns + right + 0.5).clip(0, size - 1).astype(np.intp)
-    return x[rows, columns]
+    down_to = (rows + down + 0.5).clip(0, size - 1).astype(np.intp)
+    right_to = (columns + right + 0.5).clip(0, size - 1).astype(np.intp)
+    moved: Pixels = x[down_to, right_to]
+    return moved
 
 
 def _box(x: Pixels, r: int) -> Pixels:
@@ -147,7 +162,8 @@ def _box(x: Pixels, r: int) -> Pixels:
     padded = np.pad(x, ((r + 1, r), (r + 1, r), (0, 0)), mode="edge")
     sums = padded.cumsum(0, dtype=np.float32).cumsum(1, dtype=np.float32)
     n = r + 1
-    return (sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]) / (n * n)
+    box: Pixels = (sums[n:, n:] - sums[:-n, n:] - sums[n:, :-n] + sums[:-n, :-n]) / (n * n)
+    return box
 
 
 def kuwahara(x: Pixels, r: int) -> Pixels:
@@ -163,8 +179,8 @@ def kuwahara(x: Pixels, r: int) -> Pixels:
     spread = np.stack([m[..., 4] - m[..., 3] ** 2 for m in corners])
     calmest = spread.argmin(axis=0)
     choices = np.stack([m[..., :3] for m in corners])
-    picked = np.take_along_axis(choices, calmest[None, ..., None], axis=0)[0]
-    return picked.clip(0, 1).astype(np.float32)
+    picked: Pixels = np.take_along_axis(choices, calmest[None, ..., None], axis=0)[0]
+    return picked.clip(0, 1)
 
 
 @lru_cache(maxsize=64)
@@ -176,9 +192,9 @@ def cells(size: int, count: int, variant: int, jitter: float) -> tuple[NDArray[n
     """
     step = size / count
     rolled = Rng((variant,)).fork("cells").fork(count).uniform(count + 2, count + 2, 2)[0].numpy()
-    lattice = np.stack(np.indices((count + 2, count + 2)), axis=2) - 1
+    lattice = np.moveaxis(np.indices((count + 2, count + 2)), 0, 2) - 1
     centres = ((lattice + 0.5 + (rolled - 0.5) * jitter) * step).reshape(-1, 2).astype(np.float32)
-    pixel = np.stack(np.indices((size, size)), axis=2).astype(np.float32).reshape(-1, 2)
+    pixel = np.moveaxis(np.indices((size, size)), 0, 2).astype(np.float32).reshape(-1, 2)
     labels = np.empty(len(pixel), dtype=np.intp)
     inwards = np.empty(len(pixel), dtype=np.float32)
     for start in range(0, len(pixel), 4096):

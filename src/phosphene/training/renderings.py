@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.training import filters, moods
-from phosphene.training.pixels import Pixels
+from phosphene.training.pixels import Pixels, from_bytes, to_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,4 @@ def render(name: str, pixels: NDArray[np.uint8], dice: Random) -> NDArray[np.uin
         )
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.shape[0] != pixels.shape[1]:
         raise RecipeError(f"renderings take square RGB pictures, not shape {pixels.shape}")
-    x = pixels.astype(np.float32) * np.float32(1 / 255)
-    y = RENDERINGS[name].apply(x, dice)
-    return (y * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    return to_bytes(RENDERINGS[name].apply(from_bytes(pixels), dice))

@@ -13,6 +13,7 @@ from PIL import Image
 from phosphene.core.errors import RecipeError
 from phosphene.core.images import open_pil
 from phosphene.training.emoji_names import COLOURS
+from phosphene.training.pixels import from_image, to_image
 
 # name -> (hue 0..1, saturation factor, brightening exponent)
 _HUES: Mapping[str, tuple[float, float, float]] = {
@@ -26,6 +27,7 @@ _HUES: Mapping[str, tuple[float, float, float]] = {
     "pink": (0.92, 0.6, 0.45),
     "golden": (0.12, 1.1, 0.75),
 }
+_RAINBOW = (0.0, 1.0, 0.85)
 RECOLOURS = (*_HUES, "rainbow", "black and white")
 
 _DIRECTED = frozenset(
@@ -193,19 +195,19 @@ def recolour(image: Image.Image, name: str) -> Image.Image:
     alpha = image.getchannel("A")
     if name == "black and white":
         return Image.merge("LA", (image.convert("L"), alpha)).convert("RGBA")
-    hsv = np.asarray(image.convert("RGB").convert("HSV")).astype(np.float32) / 255
-    hue, saturation, value = hsv[..., 0], hsv[..., 1], hsv[..., 2]
-    target, factor, lift = _HUES.get(name, (0.0, 1.0, 0.85))
+    hsv = from_image(image.convert("RGB").convert("HSV"))
+    hue, saturation, value = np.moveaxis(hsv, 2, 0)
+    target, factor, lift = _HUES.get(name, _RAINBOW)
     own = ((saturation - 0.12) / 0.2).clip(0, 1)
     if name == "rainbow":
         rows, columns = np.indices(hue.shape)
-        hue = (rows + columns) / (sum(hue.shape)) * 0.85
+        hue = ((rows + columns) * (0.85 / sum(hue.shape))).astype(np.float32)
         saturation = saturation * (1 - own) + np.maximum(saturation, 0.65) * own
     else:
-        hue = np.full_like(hue, target)
+        hue = np.full(hue.shape, target, dtype=np.float32)
     saturation = (saturation * factor).clip(0, 1) * own + saturation * 0.3 * (1 - own)
     value = value * (1 - own) + value**lift * own
     painted = np.stack([hue, saturation, value], axis=2)
-    rgb = Image.fromarray((painted * 255 + 0.5).astype(np.uint8), "HSV").convert("RGB")
+    rgb = to_image(painted, "HSV").convert("RGB")
     rgb.putalpha(alpha)
     return rgb
