@@ -4,7 +4,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,7 +36,7 @@ class Platform(BaseModel):
     dtype: str
 
     @classmethod
-    def here(cls, device: str, dtype: str) -> Self:
+    def here(cls, device: str, dtype: str) -> "Platform":
         """Describe this process."""
         return cls(
             torch=torch.__version__,

@@ -7,7 +7,7 @@ the PNG it made. Its fields are the only declaration of an option.
 import json
 import math
 import secrets
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -126,7 +126,7 @@ class Imagine(_Plain):
     )
 
     @model_validator(mode="after")
-    def _last_seed_exists(self) -> Self:
+    def _last_seed_exists(self) -> "Imagine":
         if self.seed is not None and self.seed + self.count - 1 > MAX_SEED:
             raise ValueError(f"should leave room for {self.count} pictures below {MAX_SEED}")
         return self

@@ -162,10 +162,9 @@ def _inner(model: type[BaseModel] | None, path: list[str]) -> type[BaseModel] | 
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    for kind in (annotation, *getattr(annotation, "__args__", ())):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
+    kinds = (annotation, *getattr(annotation, "__args__", ()))
+    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return models[0] if models else None
 
 
 def _unknown(name: str, model: type[BaseModel] | None) -> str:

@@ -7,6 +7,7 @@ published checkpoints, so that a converter has little to do. Knows nothing of te
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from phosphene.core.errors import CheckpointError
 from phosphene.core.images import Images
 from phosphene.core.latent import Condition, Latent, LatentSpec, Space
+from phosphene.core.weights import Shelf, load_into
 from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, norm
 
 Codes = Float[Tensor, "b d h w"]
@@ -276,3 +278,15 @@ class VQGAN(nn.Module):
     def grid_of(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of codes for an image size in px, rounded up."""
         return math.ceil(height / self.factor), math.ceil(width / self.factor)
+
+
+def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> VQGAN:
+    """Build a VQGAN for the zoo, ready to paint.
+
+    Raises:
+        CheckpointError: not a VQGAN's config, or tensors of another one.
+    """
+    shape = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
+    model = VQGAN(VQGANConfig.from_dict(shape))
+    load_into(model, tensors, "the weight file")
+    return model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
