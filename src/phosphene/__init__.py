@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phosphene.core.errors import PhospheneError
     from phosphene.core.protocols import Step
-    from phosphene.studio.picture import Picture
-    from phosphene.studio.picture import imagine
-    from phosphene.studio.recipe import Imagine
-    from phosphene.studio.recipe import Recipe
-    from phosphene.studio.recipe import Train
+    from phosphene.studio.picture import Picture, imagine
+    from phosphene.studio.recipe import Imagine, Recipe, Train
     from phosphene.studio.recipe_text import load_recipe
-    from phosphene.studio.replay import Verdict
-    from phosphene.studio.replay import replay
+    from phosphene.studio.replay import Verdict, replay
     from phosphene.studio.run import run
     from phosphene.zoo import Zoo
     from phosphene.zoo import cards as models

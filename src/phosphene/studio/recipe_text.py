@@ -110,7 +110,8 @@ def _adapter() -> TypeAdapter[Recipe]:
 
 
 def _model_of(kind: object) -> type[BaseModel] | None:
-    return {"imagine": Imagine, "train": Train}.get(kind) if isinstance(kind, str) else None
+    known: dict[object, type[BaseModel]] = {"imagine": Imagine, "train": Train}
+    return known.get(kind) if isinstance(kind, str) else None
 
 
 def _read(path: Path) -> str:
@@ -163,7 +164,9 @@ def _inner(model: type[BaseModel] | None, path: list[str]) -> type[BaseModel] | 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
     kinds = (annotation, *getattr(annotation, "__args__", ()))
-    models = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    models: list[type[BaseModel]] = [
+        kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)
+    ]
     return models[0] if models else None
 
 
