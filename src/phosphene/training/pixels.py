@@ -59,8 +59,8 @@ def saturate(x: Pixels, amount: float) -> Pixels:
 
 def contrast(x: Pixels, amount: float, middle: float = 0.5) -> Pixels:
     """Stretch values around `middle`."""
-    stretched: Pixels = (x - np.float32(middle)) * np.float32(amount) + np.float32(middle)
-    return stretched.clip(0, 1)
+    stretched: Pixels = ((x - middle) * amount + middle).clip(0, 1)
+    return stretched
 
 
 def edges(x: Pixels) -> Pixels:
@@ -95,8 +95,8 @@ def outside(x: Pixels) -> Pixels:
 
 def smoothstep(x: Pixels, low: float, high: float) -> Pixels:
     """0 below `low`, 1 above `high`, smooth between."""
-    t = ((x - low) / (high - low)).clip(0, 1)
-    return (t * t * (3 - 2 * t)).astype(np.float32)
+    t: Pixels = ((x - low) / (high - low)).clip(0, 1).astype(np.float32)
+    return t * t * (3 - 2 * t)
 
 
 def gradient_map(tone: Pixels, stops: list[tuple[float, tuple[float, float, float]]]) -> Pixels:

@@ -35,6 +35,9 @@ class VQGANTraining:
         learning_rate: Peak of a cosine schedule with warm-up.
         perceptual_weight: Of the feature distance beside L1.
         commitment_weight: Pull of the encoder towards the codes it uses.
+        quantise_after: Fraction of the run after which the codebook takes part. Before, codes stay
+            continuous, with `code_noise` in place of the rounding: colours and shapes come sooner.
+        code_noise: Deviation of that noise, per channel.
         adversarial_weight: Share of the adversarial gradient next to the reconstruction's.
         adversarial_start: Fraction of the run after which the discriminator takes part.
         restart_below: A code used fewer times a step (averaged) is re-drawn from the batch.
@@ -45,10 +48,24 @@ class VQGANTraining:
     warmup_steps: int = 100
     perceptual_weight: float = 1.0
     commitment_weight: float = 0.25
+    quantise_after: float = 0.15
+    code_noise: float = 0.08
     adversarial_weight: float = 0.5
     adversarial_start: float = 0.4
     restart_below: float = 0.02
     ema: float = 0.998
+
+
+def spread(pool: Float[Tensor, "n d"], count: int, rng: Rng) -> Float[Tensor, "count d"]:
+    """Pick `count` rows far from one another: k-means++ (Arthur & Vassilvitskii 2007)."""
+    drawn = rng.uniform(count)[0]
+    chosen = [int(drawn[0] * len(pool))]
+    nearest = torch.full((len(pool),), torch.inf)
+    for i in range(1, count):
+        nearest = torch.minimum(nearest, (pool - pool[chosen[-1]]).square().sum(dim=1))
+        reach = (nearest + 1e-12).cumsum(dim=0)
+        chosen.append(min(int(torch.searchsorted(reach, drawn[i] * reach[-1])), len(pool) - 1))
+    return pool[chosen]
 
 
 class VQGANLearner:
@@ -66,6 +83,7 @@ class VQGANLearner:
         self.settings = settings
         self.features = features
         self.usage = torch.ones(config.codebook_size)
+        self.ready = torch.tensor(False)  # the codebook has been filled from real codes
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=0.0, betas=(0.9, 0.95), weight_decay=1e-4
         )
@@ -81,29 +99,48 @@ class VQGANLearner:
         for group in (*self.optimizer.param_groups, *self.d_optimizer.param_groups):
             group["lr"] = rate
         adversarial = index >= s.adversarial_start * total
+        quantise = index >= s.quantise_after * total
         with torch.autocast("cpu", torch.bfloat16):
             features = self.model.quant_conv(self.model.encoder(images)).float()
             codes = F.normalize(features, dim=1) if self.cosine else features
-            tokens = self.model.quantize.nearest(codes)
-            entries = self.model.quantize.lookup(tokens)
-            code_loss = F.mse_loss(entries, codes.detach()) + s.commitment_weight * F.mse_loss(
-                codes, entries.detach()
-            )
-            straight = codes + (entries - codes).detach()
+            if quantise:
+                straight, code_loss, tokens = self._quantise(codes, rng)
+            else:
+                noise = rng.fork("codes").normal(*codes.shape)[0] * s.code_noise
+                straight = F.normalize(codes + noise, dim=1) if self.cosine else codes + noise
+                code_loss = codes.new_zeros(())
             painted = self.model.decoder(self.model.post_quant_conv(straight)).float()
         log, gradient = self._picture_gradient(painted, images, adversarial, index)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward([painted, code_loss * codes.shape[1]], [gradient, None])
+        if quantise:
+            torch.autograd.backward([painted, code_loss * codes.shape[1]], [gradient, None])
+        else:
+            painted.backward(gradient)
         log["grad_norm"] = float(nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
         self.optimizer.step()
         if adversarial:
             log["d"] = self._discriminator_step(images, painted.detach())
         with torch.no_grad():
-            self._revive_dead_codes(codes.detach(), tokens, rng)
+            if quantise:
+                self._revive_dead_codes(codes.detach(), tokens, rng)
             self._update_average(index)
         log |= {"codes": float(code_loss.detach()), "lr": rate}
         log["codes_used"] = float((self.usage > s.restart_below).float().mean())
         return log
+
+    def _quantise(self, codes: Tensor, rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
+        """Codebook entries with straight-through gradient, the codebook's loss, the indices."""
+        book = self.model.quantize
+        if not bool(self.ready):
+            with torch.no_grad():
+                pool = codes.detach().permute(0, 2, 3, 1).flatten(0, 2)
+                book.embedding.weight.copy_(spread(pool, len(self.usage), rng.fork("codebook")))
+                self.ready.fill_(True)
+        tokens = book.nearest(codes)
+        entries = book.lookup(tokens)
+        loss = F.mse_loss(entries, codes.detach())
+        loss = loss + self.settings.commitment_weight * F.mse_loss(codes, entries.detach())
+        return codes + (entries - codes).detach(), loss, tokens
 
     @property
     def cosine(self) -> bool:
@@ -141,14 +178,17 @@ class VQGANLearner:
         return float(loss.detach())
 
     def _revive_dead_codes(self, codes: Tensor, tokens: Tensor, rng: Rng) -> None:
-        """Give codes that nobody uses the value of a random code of this batch."""
+        """Give codes that nobody uses the value of a code of this batch that is badly served."""
         counts = torch.bincount(tokens.flatten(), minlength=len(self.usage)).float()
         self.usage.lerp_(counts, 0.01)
         dead = (self.usage < self.settings.restart_below).nonzero().flatten()
         if len(dead) == 0:
             return
         pool = codes.permute(0, 2, 3, 1).flatten(0, 2)
-        chosen = rng.fork("restart").integers(len(dead), high=len(pool))[0]
+        served = self.model.quantize.lookup(tokens).permute(0, 2, 3, 1).flatten(0, 2)
+        error = (pool - served).square().sum(dim=1).cumsum(dim=0)
+        drawn = rng.fork("restart").uniform(len(dead))[0] * error[-1]
+        chosen = torch.searchsorted(error, drawn).clamp(max=len(pool) - 1)
         self.model.quantize.embedding.weight[dead] = pool[chosen]
         self.usage[dead] = 1.0
 
@@ -174,6 +214,7 @@ class VQGANLearner:
             "optimizer": self.optimizer.state_dict(),
             "d_optimizer": self.d_optimizer.state_dict(),
             "usage": self.usage,
+            "ready": self.ready,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -183,7 +224,7 @@ class VQGANLearner:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.d_optimizer.load_state_dict(state["d_optimizer"])
-        self.usage = state["usage"].clone()
+        self.usage, self.ready = state["usage"].clone(), state["ready"].clone()
 
     def export(self) -> tuple[nn.Module, dict[str, Any]]:
         """The averaged network and its config."""
