@@ -29,7 +29,7 @@ def imagine(
     record = record_of(folder, stage.recipe, resume)
     for number in range(record.first(), recipe.count):
         painting = Painting(stage, zoo, number)
-        record.restore(painting)
+        record.open(painting)
         yield from _paint(painting, record)
     record.close()
 

@@ -23,7 +23,7 @@ class Record(Protocol):
 
     def first(self) -> int: ...
 
-    def restore(self, painting: Painting) -> None: ...
+    def open(self, painting: Painting) -> None: ...
 
     def note(self, painting: Painting, step: Step) -> None: ...
 
@@ -38,7 +38,7 @@ class NoRecord:
     def first(self) -> int:
         return 0
 
-    def restore(self, painting: Painting) -> None: ...
+    def open(self, painting: Painting) -> None: ...
 
     def note(self, painting: Painting, step: Step) -> None: ...
 
@@ -54,23 +54,29 @@ class FolderRecord:
         recipe: Complete.
         resume: Go on from the folder's checkpoint, if it has one.
     Raises:
-        StorageError: the folder cannot be written, or holds another run.
         CheckpointError: its checkpoint is damaged.
     """
 
     def __init__(self, folder: RunFolder, recipe: Imagine, resume: bool) -> None:
-        self.folder, self.recipe = folder, recipe
+        self.folder, self.recipe, self.resume = folder, recipe, resume
         self.frame_every = _frame_every(recipe)
         self._state = load_state(folder.checkpoint) if resume and folder.has_checkpoint() else None
-        folder.begin(recipe, resume)
+        self._begun = False
         self._saved = self._shown = time.monotonic()
 
     def first(self) -> int:
         """Number of the picture that the run is at."""
         return 0 if self._state is None else int(self._state["number"])
 
-    def restore(self, painting: Painting) -> None:
-        """Bring the picture the checkpoint is about to where it was."""
+    def open(self, painting: Painting) -> None:
+        """Make the folder ready for a picture, and bring the picture to where it was.
+
+        Raises:
+            StorageError: the folder cannot be written, or holds another run.
+        """
+        if not self._begun:  # not earlier: until a picture can be begun, nothing is written
+            self.folder.begin(self.recipe, self.resume)
+            self._begun = True
         if self._state is not None and int(self._state["number"]) == painting.number:
             painting.load_state(self._state)
 
