@@ -7,7 +7,7 @@ idea: Crowson et al. 2022, "VQGAN-CLIP", section 3.2; overview and inner cuts: D
 A view that shows more pixels than it has would alias, and aliased views are what an optimiser fools
 a perceptor with. So views are read from a pyramid of antialiased copies, a factor of sqrt(2) apart,
 side by side in one atlas: the nearest level leaves at most a factor of 1.2, which bilinear reading
-takes well. It costs a few resizes a picture, where supersampling would cost every view 2 to 5 times.
+takes well. That costs a few resizes a picture; supersampling would cost every view 2 to 5 times.
 """
 
 import math

@@ -192,22 +192,24 @@ def _header(weights: Path, name: str) -> Header:
 
 
 def _card_of_config(config: Mapping[str, Any], parameters: int, weights: Path, name: str) -> Card:
-    family, arch, size = config.get("family"), config.get("arch"), config.get("size")
-    if not isinstance(family, str) or not isinstance(arch, str):
+    size = config.get("size")
+    fields = {
+        "name": PATH_NAME,
+        "family": config.get("family"),
+        "arch": config.get("arch"),
+        "summary": "a weight file given by its path",
+        "size": size if type(size) is int and size > 0 else None,
+        "parameters": max(1, parameters),
+        "licence": "not stated",
+        "source": "a local file",
+        "trained_on": "not stated",
+        "bytes": weights.stat().st_size,
+        "file": str(weights),
+    }
+    try:
+        return Card.model_validate(fields)
+    except ValidationError:
         raise CheckpointError(
             f"{name!r} does not say what it is: its config names no family and arch; "
             "use `phosphene models convert`, or put a card.toml beside it"
-        )
-    return Card(
-        name=PATH_NAME,
-        family=family,
-        arch=arch,
-        summary=f"the weight file {weights.name}",
-        size=size if type(size) is int and size > 0 else None,
-        parameters=parameters,
-        licence="not stated",
-        source="a local file",
-        trained_on="not stated",
-        bytes=weights.stat().st_size,
-        file=str(weights),
-    )
+        ) from None

@@ -1,7 +1,8 @@
 """How a VQGAN learns: reconstruction, perceptual and patch-adversarial losses.
 
-Source: Esser et al. 2021, equations 2-7. The adversarial weight balances gradients at the picture
-(taming: at the last layer), which gives the same ratio from one backward pass.
+Source: Esser et al. 2021, equations 2-7. Weights are ratios of gradient norms at the picture (taming
+balances only the adversarial part, at the last layer): the same meaning at any stage of training,
+from one backward pass through the decoder.
 """
 
 from collections.abc import Mapping
@@ -33,12 +34,12 @@ class VQGANTraining:
 
     Args:
         learning_rate: Peak of a cosine schedule with warm-up.
-        perceptual_weight: Of the feature distance beside L1.
+        perceptual_weight: Gradient of the feature distance as a multiple of that of L1.
         commitment_weight: Pull of the encoder towards the codes it uses.
         quantise_after: Fraction of the run after which the codebook takes part. Before, codes stay
             continuous, with `code_noise` in place of the rounding: colours and shapes come sooner.
         code_noise: Deviation of that noise, per channel.
-        adversarial_weight: Share of the adversarial gradient next to the reconstruction's.
+        adversarial_weight: Adversarial gradient as a multiple of that of the two together.
         adversarial_start: Fraction of the run after which the discriminator takes part.
         restart_below: A code used fewer times a step (averaged) is re-drawn from the batch.
         ema: Decay of the averaged weights that are shipped.
@@ -46,14 +47,19 @@ class VQGANTraining:
 
     learning_rate: float = 6e-4
     warmup_steps: int = 100
-    perceptual_weight: float = 1.0
+    perceptual_weight: float = 1.5
     commitment_weight: float = 0.25
     quantise_after: float = 0.15
     code_noise: float = 0.08
-    adversarial_weight: float = 0.5
-    adversarial_start: float = 0.4
+    adversarial_weight: float = 0.3
+    adversarial_start: float = 0.5
     restart_below: float = 0.02
     ema: float = 0.998
+
+
+def balanced(gradient: Tensor, beside: Tensor, weight: float) -> Tensor:
+    """Scale a gradient to `weight` times the norm of another."""
+    return gradient * (weight * beside.norm() / gradient.norm().clamp_min(1e-12))
 
 
 def spread(pool: Float[Tensor, "n d"], count: int, rng: Rng) -> Float[Tensor, "count d"]:
@@ -153,18 +159,18 @@ class VQGANLearner:
         s = self.settings
         leaf = painted.detach().requires_grad_()
         l1 = (leaf - images).abs().mean()
+        (gradient,) = torch.autograd.grad(l1, leaf)
         perceptual = self.features.distance(leaf, images).mean()
-        (gradient,) = torch.autograd.grad(l1 + s.perceptual_weight * perceptual, leaf)
+        (push,) = torch.autograd.grad(perceptual, leaf)
+        gradient = gradient + balanced(push, gradient, s.perceptual_weight)
         log = {"l1": float(l1.detach()), "perceptual": float(perceptual.detach())}
         if adversarial:
-            leaf = painted.detach().requires_grad_()
             self.discriminator.requires_grad_(False)
             with torch.autocast("cpu", torch.bfloat16):
                 fooled = hinge_g(self.discriminator(leaf).float())
-            self.discriminator.requires_grad_(True)
             (push,) = torch.autograd.grad(fooled, leaf)
-            balance = gradient.norm() / push.norm().clamp_min(1e-8)
-            gradient = gradient + s.adversarial_weight * balance * push
+            self.discriminator.requires_grad_(True)
+            gradient = gradient + balanced(push, gradient, s.adversarial_weight)
             log["g"] = float(fooled.detach())
         return log, gradient
 
