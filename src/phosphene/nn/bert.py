@@ -6,7 +6,7 @@ seconds before the first prompt.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -47,7 +47,7 @@ class BertShape:
     layer_norm_eps: float = 1e-12
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Self:
+    def from_config(cls, config: Mapping[str, Any]) -> "BertShape":
         """Take the sizes out of a published config.
 
         Raises:
@@ -98,7 +98,7 @@ class Bert(nn.Module):
     @classmethod
     def from_state(
         cls, tensors: Mapping[str, Tensor], config: Mapping[str, Any], source_name: str = "BERT"
-    ) -> Self:
+    ) -> "Bert":
         """Build from a published state dict and config.
 
         Raises:
@@ -108,7 +108,7 @@ class Bert(nn.Module):
         load_into(network, translated(tensors), source_name)
         return network
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "Bert":
         """Stay in eval mode."""
         return super().train(False)
 

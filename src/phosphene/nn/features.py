@@ -6,7 +6,7 @@ perceptual distances, FID-like scores, projected discriminators and as a sanity 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -137,7 +137,7 @@ class FeatureNet(nn.Module):
     @classmethod
     def from_state(
         cls, tensors: Mapping[str, Tensor], fold: bool = True, source_name: str = "feature weights"
-    ) -> Self:
+    ) -> "FeatureNet":
         """Build from a state dict in our naming or in that of `efficientnet-lite-pytorch`.
 
         Args:
@@ -151,7 +151,7 @@ class FeatureNet(nn.Module):
             network.fold_batch_norm()
         return network
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "FeatureNet":
         """Stay in eval mode: a trainer that calls `.train()` on its parts must not unfreeze us."""
         return super().train(False)
 

@@ -6,7 +6,6 @@ Names are Unicode's, from `emoji_names.json` (see scripts/make_emoji_names.py).
 import json
 from collections.abc import Mapping
 from importlib import resources
-from typing import Self
 
 VARIATION_SELECTORS = dict.fromkeys((0xFE0E, 0xFE0F))
 JOINER = "\u200d"
@@ -36,7 +35,7 @@ class EmojiNames:
         self._longest = max(map(len, names)) + 2
 
     @classmethod
-    def load(cls) -> Self:
+    def load(cls) -> "EmojiNames":
         """Read the table that ships with phosphene."""
         table = resources.files("phosphene.prompting").joinpath("emoji_names.json")
         return cls(json.loads(table.read_text(encoding="utf-8"))["names"])

@@ -8,7 +8,7 @@ processors work on PIL images and stop gradients, so the few lines they amount t
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -63,7 +63,7 @@ class TransformersPerceptor(nn.Module):
         revision: str | None = None,
         dtype: torch.dtype = torch.bfloat16,
         allow_download: bool = False,
-    ) -> Self:
+    ) -> "TransformersPerceptor":
         """Load a model from a folder, or by its hub name from transformers' cache.
 
         Args:
@@ -109,7 +109,7 @@ class TransformersPerceptor(nn.Module):
         std = pixels.get("image_std", SIGLIP_STD if siglip else CLIP_STD)
         return cls(model, tokenizer, mean, std)
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "TransformersPerceptor":
         """Stay in eval mode."""
         return super().train(False)
 

@@ -7,7 +7,7 @@ the same index sees the same cutouts. Objectives without randomness are their ow
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -33,7 +33,7 @@ class StepObjective(Protocol):
 class Steady:
     """Mixin of objectives that are the same at every step."""
 
-    def at(self, index: int) -> Self:
+    def at(self, index: int) -> "Steady":
         """The objective of step `index`: itself."""
         return self
 
@@ -102,7 +102,7 @@ class PromptObjective:
         gazes: Sequence[Gaze],
         rng: Rng,
         pictures: Mapping[str, Picture] | None = None,
-    ) -> Self:
+    ) -> "PromptObjective":
         """Embed the phrases of a scene once, with every perceptor.
 
         Args:

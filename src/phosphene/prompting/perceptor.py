@@ -7,7 +7,7 @@ a small trained reader on top. Knows nothing of prompts' grammar, cutouts or opt
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +45,7 @@ class PerceptorConfig:
     text_heads: int = 6
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> "PerceptorConfig":
         """Rebuild from JSON."""
         try:
             return cls(**values)

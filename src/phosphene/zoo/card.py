@@ -1,7 +1,7 @@
 """A model's card: what it is, whose, what it was trained on and where its weights come from."""
 
 import json
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -77,7 +77,7 @@ class Card(BaseModel):
     hub: Hub | None = None
 
     @model_validator(mode="after")
-    def _one_origin(self) -> Self:
+    def _one_origin(self) -> "Card":
         origins = (self.file, self.wheel, self.url, self.hub)
         if sum(origin is not None for origin in origins) != 1:
             raise ValueError("a card names exactly one of file, wheel, url and hub")

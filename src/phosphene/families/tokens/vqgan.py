@@ -9,7 +9,7 @@ published checkpoints, so that a converter has little to do. Knows nothing of te
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +59,7 @@ class VQGANConfig:
         return self.patch_size * 2 ** (len(self.channel_mults) - 1)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: dict[str, Any]) -> "VQGANConfig":
         """Rebuild from JSON, where tuples became lists."""
         fixed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         try:
