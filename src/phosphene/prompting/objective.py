@@ -7,7 +7,7 @@ the same index sees the same cutouts. Objectives without randomness are their ow
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from phosphene.prompting.prompt import Phrase
 Losses = Float[Tensor, " b"]
 
 
+@runtime_checkable
 class StepObjective(Protocol):
     """An objective for each step of an optimisation."""
 

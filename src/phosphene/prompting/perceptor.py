@@ -7,7 +7,7 @@ a small trained reader on top. Knows nothing of prompts' grammar, cutouts or opt
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ from phosphene.core.weights import Shelf, load_into
 from phosphene.nn.features import TAP_CHANNELS, FeatureNet
 
 
+@runtime_checkable
 class TokenReader(Protocol):
     """A frozen text network."""
 

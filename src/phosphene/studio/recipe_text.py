@@ -4,7 +4,7 @@ import functools
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +26,7 @@ def parse_recipe(values: Mapping[str, Any]) -> Recipe:
         RecipeError: names the first field that is wrong, its value and what is allowed.
     """
     try:
-        return _adapter().validate_python(dict(values))
+        return _validator()(dict(values))
     except ValidationError as error:
         raise RecipeError(_one_line(error, _model_of(values.get("kind")))) from None
 
@@ -105,8 +105,9 @@ def _set_at(values: dict[str, Any], key: str, value: Any, model: type[BaseModel]
 
 
 @functools.cache
-def _adapter() -> TypeAdapter[Recipe]:
-    return TypeAdapter(Recipe)
+def _validator() -> Callable[[dict[str, Any]], Recipe]:
+    """Made once and late: it takes a moment."""
+    return TypeAdapter[Recipe](Recipe).validate_python
 
 
 def _model_of(kind: object) -> type[BaseModel] | None:

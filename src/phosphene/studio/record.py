@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from phosphene.core.images import save_png
 from phosphene.core.protocols import Step
@@ -18,6 +18,7 @@ PREVIEW_SECONDS = 1.0
 VIDEO_FRAMES = 120  # a video whose recipe names no save_every has about so many
 
 
+@runtime_checkable
 class Record(Protocol):
     """Where a run leaves its traces."""
 
