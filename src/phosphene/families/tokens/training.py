@@ -7,7 +7,7 @@ training, from one backward pass through the decoder.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
 from phosphene.nn.schedules import cosine_rate
 
 
+@runtime_checkable
 class Distance(Protocol):
     """A differentiable perceptual distance between pictures."""
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import Images
 from phosphene.core.latent import Condition, Latent, LatentSpec, Space
+from phosphene.core.weights import Shelf, load_into
 from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, norm
 
 Codes = Float[Tensor, "b d h w"]
@@ -310,6 +311,10 @@ class VQGAN(nn.Module):
         """Indices of the nearest codebook entries, b h w."""
         return Latent(Space.TOKENS, self.quantize.nearest(codes.expect(Space.CODES)))
 
+    def lookup(self, tokens: Latent) -> Latent:
+        """Codebook entries at the indices: what `decode` would paint from."""
+        return Latent(Space.CODES, self.quantize.lookup(tokens.expect(Space.TOKENS)).float())
+
     def snap(self, codes: Latent) -> Latent:
         """Nearest codebook entries; the gradient passes through as if nothing had been done."""
         continuous = codes.expect(Space.CODES)
@@ -337,3 +342,15 @@ class VQGAN(nn.Module):
     def grid_of(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of codes for an image size in px, rounded up."""
         return math.ceil(height / self.factor), math.ceil(width / self.factor)
+
+
+def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> VQGAN:
+    """Build a VQGAN for the zoo, ready to paint.
+
+    Raises:
+        CheckpointError: not a VQGAN's config, or tensors of another one.
+    """
+    shape = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
+    model = VQGAN(VQGANConfig.from_dict(shape))
+    load_into(model, tensors, "the weight file")
+    return model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
