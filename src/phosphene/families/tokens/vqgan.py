@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import Images
 from phosphene.core.latent import Condition, Latent, LatentSpec, Space
-from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, norm
+from phosphene.core.weights import Shelf, load_into
+from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, channels_last, norm
 
 Codes = Float[Tensor, "b d h w"]
 Tokens = Int[Tensor, "b h w"]
@@ -337,3 +338,15 @@ class VQGAN(nn.Module):
     def grid_of(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of codes for an image size in px, rounded up."""
         return math.ceil(height / self.factor), math.ceil(width / self.factor)
+
+
+def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> VQGAN:
+    """Build a frozen network for the zoo.
+
+    Raises:
+        CheckpointError: config or tensors are not those of a VQGAN.
+    """
+    fields = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
+    model = VQGAN(VQGANConfig.from_dict(fields))
+    load_into(model, tensors, "the weight file")
+    return channels_last(model).requires_grad_(False).eval()
