@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError
@@ -51,6 +51,7 @@ DTYPES = {
 }
 
 
+@runtime_checkable
 class Shelf(Protocol):
     """What a function that builds a model may ask for besides the model's own tensors."""
 

@@ -311,6 +311,10 @@ class VQGAN(nn.Module):
         """Indices of the nearest codebook entries, b h w."""
         return Latent(Space.TOKENS, self.quantize.nearest(codes.expect(Space.CODES)))
 
+    def lookup(self, tokens: Latent) -> Latent:
+        """Codebook entries at the indices: what `decode` would paint from."""
+        return Latent(Space.CODES, self.quantize.lookup(tokens.expect(Space.TOKENS)).float())
+
     def snap(self, codes: Latent) -> Latent:
         """Nearest codebook entries; the gradient passes through as if nothing had been done."""
         continuous = codes.expect(Space.CODES)
@@ -341,12 +345,12 @@ class VQGAN(nn.Module):
 
 
 def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> VQGAN:
-    """Build a frozen network for the zoo.
+    """Build a VQGAN for the zoo, ready to paint.
 
     Raises:
-        CheckpointError: config or tensors are not those of a VQGAN.
+        CheckpointError: not a VQGAN's config, or tensors of another one.
     """
-    fields = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
-    model = VQGAN(VQGANConfig.from_dict(fields))
+    shape = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
+    model = VQGAN(VQGANConfig.from_dict(shape))
     load_into(model, tensors, "the weight file")
     return channels_last(model).requires_grad_(False).eval()
