@@ -7,7 +7,7 @@ training, from one backward pass through the decoder.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,7 @@ from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
 from phosphene.nn.schedules import cosine_rate
 
 
+@runtime_checkable
 class Distance(Protocol):
     """A differentiable perceptual distance between pictures."""
 
@@ -91,10 +92,10 @@ class VQGANLearner:
         self.usage = torch.ones(config.codebook_size)
         self.ready = torch.tensor(False)  # the codebook has been filled from real codes
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=0.0, betas=(0.9, 0.95), weight_decay=1e-4
+            self.model.parameters(), lr=0.0, betas=(0.9, 0.95), weight_decay=1e-4, fused=True
         )
         self.d_optimizer = torch.optim.AdamW(
-            self.discriminator.parameters(), lr=0.0, betas=(0.5, 0.9), weight_decay=1e-4
+            self.discriminator.parameters(), lr=0.0, betas=(0.5, 0.9), weight_decay=1e-4, fused=True
         )
 
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
@@ -200,9 +201,8 @@ class VQGANLearner:
 
     def _update_average(self, index: int) -> None:
         decay = min(self.settings.ema, (1 + index) / (10 + index))
-        current = self.model.state_dict()
-        for name, value in self.average.state_dict().items():
-            value.lerp_(current[name], 1 - decay)
+        averaged = list(self.average.state_dict().values())
+        torch._foreach_lerp_(averaged, list(self.model.state_dict().values()), 1 - decay)
 
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
