@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -116,8 +117,23 @@ def test_closing_stops_pip_and_leaves_nothing(index: Path, tmp_path: Path) -> No
 
 def test_without_pip(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MissingTool, match="ensurepip"):
         list(fetch.fetch(wheel_card(make_wheel(index)), tmp_path / "home"))
+
+
+def test_uv_runs_pip_where_there_is_none(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv = tmp_path / "uv"
+    uv.write_text(f'#!/bin/sh\nshift 4\nexec "{sys.executable}" -m pip "$@"\n')
+    uv.chmod(0o755)
+    demo = wheel_card(make_wheel(index))
+    with monkeypatch.context() as patch:
+        patch.setattr(fetch.importlib.util, "find_spec", lambda _: None)
+        patch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        list(fetch.fetch(demo, tmp_path / "home"))
+    assert fetch.is_here(demo, tmp_path / "home")
 
 
 def test_url(tmp_path: Path) -> None:

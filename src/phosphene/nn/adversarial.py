@@ -1,5 +1,7 @@
 """Discriminators and adversarial losses. Knows no generator."""
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -23,7 +25,7 @@ class PatchDiscriminator(nn.Module):
         super().__init__()
         widths = [3] + [channels * 2**i for i in range(num_layers)]
         layers: list[nn.Module] = []
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [spectral_norm(nn.Conv2d(before, after, 4, 2, 1)), nn.LeakyReLU(0.2)]
         layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
         self.layers = nn.Sequential(*layers)

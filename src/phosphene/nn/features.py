@@ -36,9 +36,9 @@ NORM_EPS = 1e-3
 TAPS = (0, 2, 4, 10, 15)
 TAP_CHANNELS = (16, 24, 40, 112, 320)
 TAP_STRIDES = (2, 4, 8, 16, 32)
-# The network was trained on (pixel - 127) / 128 with pixel in 0..255; ours is 127.5 (x + 1).
-INPUT_SCALE = 127.5 / 128
-INPUT_SHIFT = 0.5 / 128
+# The network was trained on (p - 127) / 128 with p in 0..255, and p = 127.5 (x + 1) for our x.
+INPUT_SCALE = 1 - 2**-8
+INPUT_SHIFT = 2**-8
 UNIT_EPS = 1e-8
 
 

@@ -1,8 +1,8 @@
 """A sketchbook: small pictures with embeddings, one of which is a start for an optimisation.
 
 An optimisation that starts from noise spends its steps on finding a shape. So the embedded model
-comes with some thousand scenes of its training set, as codebook indices (half a kilobyte each), and
-starts from one that the perceptor finds near the prompt. Which of the near ones is the seed's choice.
+comes with some thousand scenes of its training set, as codebook indices (half a kilobyte each),
+and starts from one that the perceptor finds near the prompt. Which of those is the seed's choice.
 """
 
 from collections.abc import Mapping, Sequence

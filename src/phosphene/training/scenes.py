@@ -32,6 +32,7 @@ NOMINAL_LENGTH = 1_000_000
 RENDERED_SHARE = 0.35
 _WEIGHTS = {"people-body": 0.35, "animals-nature": 1.6, "food-drink": 1.3, "symbols": 0.7}
 _CONTRAST = 55.0  # least distance in RGB between an object and its ground
+_FULL, _MOST_SIDE_WHEN_FULL = 0.85, 0.96  # a square that fills the canvas has no shape
 _PLACES = {
     (0, 0): ("in the top left corner", "in the top left"),
     (0, 1): ("at the top",),
@@ -219,6 +220,8 @@ class SceneSource:
             sprite = self._shelf.sprite(figure.style, figure.subject.name)
             if figure.colour is not None and sprite.vividness < 0.55:
                 figure = replace(figure, colour=None)
+            if sprite.fullness > _FULL:
+                figure = replace(figure, side=min(figure.side, _MOST_SIDE_WHEN_FULL))
             image, mean = sprite.image, sprite.colour
             if figure.colour is not None:
                 image = recolour(image, figure.colour)

