@@ -23,7 +23,7 @@ class FakeReader:
         mask = torch.zeros(len(texts), longest, dtype=torch.bool)
         for i, text in enumerate(texts):
             for j, letter in enumerate(text):
-                states[i, j] = Rng((ord(letter),), "reader").normal(384)[0]
+                states[i, j] = Rng((ord(letter),), "/reader").normal(384)[0]
                 mask[i, j] = True
         return states, mask
 

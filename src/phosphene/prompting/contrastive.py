@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from phosphene.core.images import Images, from_uint8
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder
 from phosphene.core.rng import Rng
+from phosphene.core.weights import load_into
 from phosphene.nn.schedules import cosine_rate
 from phosphene.prompting.perceptor import EmojiPerceptor, PerceptorConfig, TokenReader
 
@@ -63,12 +65,24 @@ class ContrastiveLearner:
         painter: Autoencoder | None,
         rng: Rng,
     ) -> None:
+        """Start from `features`, a folded `FeatureNet`'s weights.
+
+        Args:
+            painter: Repaints some views; None repaints none.
+            rng: Of one seed; draws the new layers.
+        Raises:
+            CheckpointError: `features` are not those of a folded `FeatureNet`.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.fork("weights").integers(1, high=2**62)))
             self.model = EmojiPerceptor(config, text)
-        self.model.image.features.load_state_dict(dict(features), strict=False)
-        self.model.requires_grad_(True).to(memory_format=torch.channels_last)
-        self.average = EmojiPerceptor(config, text).to(memory_format=torch.channels_last)
+            self.average = EmojiPerceptor(config, text)
+        # the tower has no use for the classifier; anything else must fit
+        wanted = {k: v for k, v in features.items() if not k.startswith("classifier.")}
+        load_into(self.model.image.features, wanted, "image features")
+        for network in (self.model, self.average):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.requires_grad_(True)
         self.average.requires_grad_(False).load_state_dict(self.model.state_dict())
         self.settings, self.painter = settings, painter
         pretrained = list(self.model.image.features.parameters())
@@ -115,7 +129,7 @@ class ContrastiveLearner:
         target = torch.arange(len(logits))
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         right = (logits.detach().argmax(dim=1) == target).float().mean()
@@ -125,7 +139,7 @@ class ContrastiveLearner:
             f"{prefix}grad_norm": float(norm),
         }
 
-    def views(self, images: Images, rng: Rng, size: int) -> Images:
+    def views(self, images: Images, rng: Rng, size: int) -> Float[Tensor, "b c {size} {size}"]:
         """Pictures as an optimiser will show them: cutouts, noised, repainted with wrong codes."""
         s = self.settings
         if self.painter is not None and s.repainted_prob > 0:
