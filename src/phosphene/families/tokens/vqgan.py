@@ -20,7 +20,7 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import Images
 from phosphene.core.latent import Condition, Latent, LatentSpec, Space
 from phosphene.core.weights import Shelf, load_into
-from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, norm
+from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, channels_last, norm
 
 Codes = Float[Tensor, "b d h w"]
 Tokens = Int[Tensor, "b h w"]
@@ -345,12 +345,12 @@ class VQGAN(nn.Module):
 
 
 def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> VQGAN:
-    """Build a VQGAN for the zoo, ready to paint.
+    """Build a frozen network for the zoo.
 
     Raises:
-        CheckpointError: not a VQGAN's config, or tensors of another one.
+        CheckpointError: config or tensors are not those of a VQGAN.
     """
-    shape = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
-    model = VQGAN(VQGANConfig.from_dict(shape))
+    fields = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
+    model = VQGAN(VQGANConfig.from_dict(fields))
     load_into(model, tensors, "the weight file")
-    return model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+    return channels_last(model).requires_grad_(False).eval()
