@@ -168,11 +168,11 @@ class Train(_Plain):
 
     @field_validator("model", "settings")
     @classmethod
-    def _is_json(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def _is_json(cls, value: dict[str, Any]) -> dict[str, Any]:
         try:
-            json.dumps(value, allow_nan=False).encode()
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
         except ValueError:
-            raise ValueError("should hold finite numbers only") from None
+            raise ValueError("should hold finite numbers and whole characters only") from None
         return value
 
 

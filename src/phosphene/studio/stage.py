@@ -143,8 +143,7 @@ class Stage:
 
     def _scene(self, phrases: tuple[Phrase, ...], rng: Rng) -> StepObjective:
         words = PromptObjective.of_scene(phrases, self.gazes, rng, self.pictures)
-        terms: list[tuple[StepObjective, float]] = [(words, 1.0)]
-        terms.append((TotalVariation(), self.recipe.tv_weight))
+        terms = [(words, 1.0), (TotalVariation(), self.recipe.tv_weight)]
         if self.init is not None:
             terms.append((InitPull(self.init_images()), self.recipe.init_weight))
         return weighted_sum(terms)

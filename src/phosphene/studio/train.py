@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from phosphene.core.errors import RecipeError, Unsupported, did_you_mean
 from phosphene.core.protocols import Autoencoder, Learner, Step
@@ -84,7 +84,7 @@ def export(learner: Learner, kind: Kind, recipe: Train, path: Path) -> None:
     save_weights(path, network.state_dict(), config, torch.float16)
 
 
-def settings_of(kind: type[Settings], values: Mapping[str, JsonValue], section: str) -> Settings:
+def settings_of(kind: type[Settings], values: Mapping[str, Any], section: str) -> Settings:
     """Make a settings dataclass of plain values.
 
     Raises:
