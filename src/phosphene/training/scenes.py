@@ -12,7 +12,9 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from PIL import Image
+from torch import Tensor
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.rng import Rng
@@ -130,6 +132,13 @@ class SceneSource:
             pixels = render(scene.rendering, pixels, dice)
         tensor = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
         return Example(tensor, describe(scene, dice), scene.figures[0].subject.name)
+
+    def portrait(self, subject: Subject, style: str) -> UInt8[Tensor, "3 h w"]:
+        """One object alone in the middle of a white ground, as drawn in a style."""
+        canvas = Image.new("RGB", (self.size, self.size), "white")
+        sprite = self._shelf.sprite(style, subject.name).image
+        _paste(canvas, sprite, Figure(subject, style, 0.9, 0.5, 0.5))
+        return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
 
     def _plan(self, dice: Random, cast: Random) -> Scene:
         """Choose the objects with `cast`, everything else with `dice`."""
