@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any
 
 from phosphene.core.checksum import check_sha256, sha256_of
 from phosphene.core.errors import HashMismatch, StorageError, WeightsError
@@ -118,7 +118,7 @@ def _accept(wanted: Wanted, part: Path, target: Path) -> None:
         raise storage_error(target, error) from None
 
 
-def _receive(wanted: Wanted, file: BinaryIO, part: Path) -> Iterator[Progress]:
+def _receive(wanted: Wanted, file: IO[bytes], part: Path) -> Iterator[Progress]:
     """Append what one connection brings."""
     headers = {"User-Agent": "phosphene", "Accept-Encoding": "identity"}
     if start := _length(file):
@@ -186,7 +186,7 @@ def _failed(wanted: Wanted, reason: str) -> WeightsError:
 
 
 @contextmanager
-def _exclusive(part: Path) -> Iterator[BinaryIO]:
+def _exclusive(part: Path) -> Iterator[IO[bytes]]:
     """Open the part for appending, unbuffered and for this process alone; no empty part stays."""
     make_folder(part.parent)
     try:
