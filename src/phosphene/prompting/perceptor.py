@@ -143,4 +143,5 @@ def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], shelf: Shelf
     text: TokenReader = shelf.model(str(config.get("text", "minilm")))
     model = EmojiPerceptor(PerceptorConfig.from_dict(shape), text)
     load_into(model, tensors, "the weight file")
-    return model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.requires_grad_(False).eval()
