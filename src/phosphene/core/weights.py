@@ -5,11 +5,12 @@ The metadata key `phosphene` holds `{"format": 1, "config": {...}}` as JSON. A c
 """
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError
@@ -51,6 +52,7 @@ DTYPES = {
 }
 
 
+@runtime_checkable
 class Shelf(Protocol):
     """What a function that builds a model may ask for besides the model's own tensors."""
 
@@ -128,7 +130,9 @@ def read_weights(path: Path, sha256: str | None = None) -> tuple[dict[str, Tenso
         raise unreadable(path, error) from None
 
 
-def read_stream(file: BinaryIO, size: int, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_stream(
+    file: io.BufferedIOBase, size: int, name: str
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read tensors and config from an open file of `size` bytes; see `read_weights`.
 
     It reads forward only, so a member of a zip will do.
@@ -166,7 +170,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source_name: str
     module.load_state_dict(dict(tensors))
 
 
-def _read_tensor(file: BinaryIO, entry: Entry, name: str) -> Tensor:
+def _read_tensor(file: io.BufferedIOBase, entry: Entry, name: str) -> Tensor:
     span = entry.end - entry.begin
     try:
         data = torch.empty(span, dtype=torch.uint8)
@@ -176,7 +180,7 @@ def _read_tensor(file: BinaryIO, entry: Entry, name: str) -> Tensor:
         ) from None
     view, filled = data.numpy().data, 0
     while filled < span:
-        count = file.readinto(view[filled:])  # type: ignore[attr-defined]
+        count = file.readinto(view[filled:])
         if not count:
             raise CheckpointError(f"{name!r} ends inside tensor {entry.name!r}; fetch it again")
         filled += count

@@ -47,7 +47,7 @@ class BertShape:
     layer_norm_eps: float = 1e-12
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Bert":
+    def from_config(cls, config: Mapping[str, Any]) -> "BertShape":
         """Take the sizes out of a published config.
 
         Raises:
