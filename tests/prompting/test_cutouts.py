@@ -37,10 +37,10 @@ def ramps(height: int, width: int) -> Tensor:
     shape=st.tuples(st.integers(1, 3), st.just(3), st.integers(1, 70), st.integers(1, 70)),
 )
 def test_shape_range_and_finiteness(
-    policy: Any, count: int, size: int, shape: tuple[int, ...]
+    policy: str, count: int, size: int, shape: tuple[int, ...]
 ) -> None:
     images, batch = torch.rand(shape) * 2 - 1, shape[0]
-    look = Cutouts(policy=policy, count=count, size=size, noise=0, flip_prob=0.5)
+    look = Cutouts(policy=policy, count=count, size=size, noise=0.0, flip_prob=0.5)
     views = look(images, Rng.from_seed(7, batch))
     assert views.shape == (count * batch, 3, size, size)
     assert views.dtype == torch.float32
@@ -50,7 +50,7 @@ def test_shape_range_and_finiteness(
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("size", [24, 48, 96])
-def test_a_sample_depends_on_its_own_seed_only(policy: Any, size: int) -> None:
+def test_a_sample_depends_on_its_own_seed_only(policy: str, size: int) -> None:
     images = torch.rand(3, 3, 64, 80) * 2 - 1
     look = Cutouts(policy=policy, count=5, size=size, flip_prob=0.5, colour=0.2)
     together = look(images, Rng((4, 9, 2))).view(5, 3, 3, size, size)
@@ -63,7 +63,7 @@ def test_a_sample_depends_on_its_own_seed_only(policy: Any, size: int) -> None:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_the_same_stream_sees_the_same(policy: Any) -> None:
+def test_the_same_stream_sees_the_same(policy: str) -> None:
     images, rng = smooth(2, 48, 48), Rng((1, 2)).fork("step")
     look = Cutouts(policy=policy, count=3, size=32)
     assert torch.equal(look(images, rng), look(images, rng))
@@ -73,7 +73,7 @@ def test_the_same_stream_sees_the_same(policy: Any) -> None:
 @pytest.mark.parametrize("size", [16, 45, 64, 96, 128, 200])
 def test_whole_is_a_resize(size: int) -> None:
     images = smooth(2, 128, 128)
-    views = Cutouts(policy="whole", count=2, size=size, noise=0)(images, Rng((1, 2)))
+    views = Cutouts(policy="whole", count=2, size=size, noise=0.0)(images, Rng((1, 2)))
     wanted = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
     error = (views - wanted.repeat(2, 1, 1, 1)).abs()
     assert error.mean() < 0.01
@@ -86,7 +86,7 @@ def test_whole_is_a_resize(size: int) -> None:
 def test_fine_patterns_do_not_alias(size: int) -> None:
     """A checkerboard of single pixels is grey from afar, never a coarse pattern."""
     images = ((torch.arange(128)[:, None] + torch.arange(128)) % 2 * 2.0 - 1).expand(1, 3, -1, -1)
-    views = Cutouts(policy="whole", count=1, size=size, noise=0)(images, Rng((0,)))
+    views = Cutouts(policy="whole", count=1, size=size, noise=0.0)(images, Rng((0,)))
     naive = F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
     assert views[..., 2:-2, 2:-2].abs().max() < 0.05
     if size not in {32, 64}:
@@ -95,7 +95,7 @@ def test_fine_patterns_do_not_alias(size: int) -> None:
 
 def test_whole_of_an_oblong_picture_is_reflected_to_a_square() -> None:
     images = ramps(40, 80)
-    (view,) = Cutouts(policy="whole", count=1, size=80, noise=0)(images, Rng((0,)))
+    (view,) = Cutouts(policy="whole", count=1, size=80, noise=0.0)(images, Rng((0,)))
     rows = torch.arange(80) + 0.5 - 20
     wanted = torch.where(rows < 0, -rows, torch.where(rows > 40, 80 - rows, rows))
     inner = slice(1, -1)
@@ -173,14 +173,14 @@ def test_noise_is_uniform_in_deviation() -> None:
 
 
 def test_colour_jitter_changes_tones_only() -> None:
-    look = Cutouts(policy="whole", count=4, size=16, noise=0, colour=0.3)
+    look = Cutouts(policy="whole", count=4, size=16, noise=0.0, colour=0.3)
     views = look(torch.full((1, 3, 16, 16), 0.5), Rng((0,)))
     assert views.flatten(1).std(dim=1).max() < 1e-5
     assert views.mean(dim=(1, 2, 3)).std() > 0.02
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_every_pixel_is_reached_over_some_steps(policy: Any) -> None:
+def test_every_pixel_is_reached_over_some_steps(policy: str) -> None:
     images = torch.zeros(1, 3, 48, 64, requires_grad=True)
     look = Cutouts(policy=policy, count=4, size=24)
     rng = Rng((3,))
@@ -233,7 +233,7 @@ def test_bad_settings(values: dict[str, Any]) -> None:
 
 def test_unknown_policy_suggests_the_nearest() -> None:
     with pytest.raises(RecipeError, match="did you mean 'random'"):
-        Cutouts(policy="randon")  # type: ignore[arg-type]
+        Cutouts(policy="randon")
 
 
 def test_a_seed_for_each_picture() -> None:

@@ -28,7 +28,7 @@ from phosphene.prompting.objective import (
 from phosphene.prompting.prompt import parse
 
 COLOURS = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}
-STEADY = Cutouts(policy="whole", count=2, size=8, noise=0)
+STEADY = Cutouts(policy="whole", count=2, size=8, noise=0.0)
 
 
 class ColourPerceptor:
@@ -224,8 +224,8 @@ def test_weighted_sum() -> None:
         [
             (TotalVariation(), 0.5),
             (RangePenalty(), 2.0),
-            (Saturation(), 0),
-            (prompt("red", seeds=2), 3),
+            (Saturation(), 0.0),
+            (prompt("red", seeds=2), 3.0),
         ]
     )
     assert len(objective.terms) == 3

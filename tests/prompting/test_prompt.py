@@ -54,7 +54,7 @@ def only(text: str) -> Phrase:
     ],
 )
 def test_texts(written: str, what: str, weight: float, stop: float) -> None:
-    assert only(written) == Phrase(text=what, weight=weight, stop=stop)
+    assert only(written) == Phrase(text=what, weight=float(weight), stop=float(stop))
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_texts(written: str, what: str, weight: float, stop: float) -> None:
     ],
 )
 def test_images(written: str, path: str, weight: float) -> None:
-    assert only(written) == Phrase(image=path, weight=weight)
+    assert only(written) == Phrase(image=path, weight=float(weight))
 
 
 def test_text_after_a_file_name_is_text() -> None:

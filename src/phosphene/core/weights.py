@@ -5,10 +5,10 @@ The metadata key `phosphene` holds `{"format": 1, "config": {...}}` as JSON. A c
 """
 
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -95,10 +95,19 @@ def save_weights(
         )
         for name, tensor in tensors.items()
     }
+    write_tensors(path, ready, metadata)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write contiguous tensors that share no memory as safetensors, all or nothing.
+
+    Raises:
+        StorageError: disk full, folder not writable; the old file stays.
+    """
 
     def write(temporary: Path) -> None:
         try:
-            save_file(ready, temporary, metadata)
+            save_file(tensors, temporary, metadata)
         except SafetensorError as error:
             code = re.search(r"os error (\d+)", str(error))
             if code is None:
@@ -131,7 +140,7 @@ def read_weights(path: Path, sha256: str | None = None) -> tuple[dict[str, Tenso
 
 
 def read_stream(
-    file: io.BufferedIOBase, size: int, name: str
+    file: BufferedIOBase, size: int, name: str
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read tensors and config from an open file of `size` bytes; see `read_weights`.
 
@@ -144,6 +153,16 @@ def read_stream(
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source_name: str) -> None:
     """Copy `tensors` into `module`, which must want exactly these names and shapes.
+
+    Raises:
+        CheckpointError: as `check_fit` says.
+    """
+    check_fit(module, tensors, source_name)
+    module.load_state_dict(dict(tensors))
+
+
+def check_fit(module: nn.Module, tensors: Mapping[str, Tensor], source_name: str) -> None:
+    """Check that `module`, which may be on the meta device, wants exactly these tensors.
 
     Raises:
         CheckpointError: names the first missing, unexpected and mis-shaped tensors, in one line.
@@ -167,26 +186,37 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source_name: str
             f"{'; '.join(filter(None, complaints))}; "
             "it was made for another architecture or configuration"
         )
-    module.load_state_dict(dict(tensors))
 
 
-def _read_tensor(file: io.BufferedIOBase, entry: Entry, name: str) -> Tensor:
-    span = entry.end - entry.begin
+def read_values(
+    file: BufferedIOBase, span: int, dtype: torch.dtype, what: str, name: str
+) -> Tensor:
+    """Read `span` bytes, which the caller knows to be there, as a flat tensor.
+
+    Args:
+        what: What is being read, and `name` of which file, for messages.
+    Raises:
+        CheckpointError: the file ends early.
+        DeviceError: not enough memory.
+    """
     try:
         data = torch.empty(span, dtype=torch.uint8)
     except (RuntimeError, MemoryError):
-        raise DeviceError(
-            f"not enough memory for tensor {entry.name!r} of {name!r} ({span:,} bytes)"
-        ) from None
+        raise DeviceError(f"not enough memory for {what} of {name!r} ({span:,} bytes)") from None
     view, filled = data.numpy().data, 0
     while filled < span:
-        count = file.readinto(view[filled:])
+        count = file.readinto(view[filled:])  # type: ignore[attr-defined]
         if not count:
-            raise CheckpointError(f"{name!r} ends inside tensor {entry.name!r}; fetch it again")
+            raise CheckpointError(f"{name!r} ends inside {what}; fetch it again")
         filled += count
     # Bytes other than 0 and 1 under a bool tensor are undefined behaviour: compare, do not view.
-    typed = data.ne(0) if entry.dtype == "BOOL" else data.view(DTYPES[entry.dtype])
-    return typed.reshape(entry.shape)
+    return data.ne(0) if dtype == torch.bool else data.view(dtype)
+
+
+def _read_tensor(file: BufferedIOBase, entry: Entry, name: str) -> Tensor:
+    what = f"tensor {entry.name!r}"
+    flat = read_values(file, entry.end - entry.begin, DTYPES[entry.dtype], what, name)
+    return flat.reshape(entry.shape)
 
 
 def _complain(verb: str, names: list[str], shown: int = 3) -> str:

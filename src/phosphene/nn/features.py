@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from phosphene.core.images import Images
 from phosphene.core.weights import Shelf, load_into
 
-Maps = list[Float[Tensor, "b _c _h _w"]]  # each of its own size
+Maps = list[Float[Tensor, "_ _ _ _"]]  # each of its own shape; a single target broadcasts
 
 # One row a stage: repeats, kernel, stride, expansion, channels (table 1 of the paper).
 STAGES = (
@@ -197,10 +197,7 @@ class FeatureNet(nn.Module):
         return [_unit(maps[stage]) for stage in stages]
 
     def distance(
-        self,
-        images: Images,
-        target: Float[Tensor, "_b c h w"] | list[Tensor],
-        stages: Sequence[int] = (0, 1, 2, 3),
+        self, images: Images, target: Images | Maps, stages: Sequence[int] = (0, 1, 2, 3)
     ) -> Float[Tensor, " b"]:
         """Return how differently two batches look, one number a sample, in [0, 4]; 0 is equal.
 

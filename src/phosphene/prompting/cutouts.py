@@ -12,7 +12,6 @@ takes well. That costs a few resizes a picture; supersampling would cost every v
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -23,8 +22,7 @@ from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.core.images import Images
 from phosphene.core.rng import Rng
 
-Policy = Literal["random", "overview+inner", "whole"]
-POLICIES: tuple[str, ...] = get_args(Policy)
+POLICIES = ("random", "overview+inner", "whole")
 
 Views = Float[Tensor, "n c size size"]
 
@@ -57,7 +55,7 @@ class Cutouts:
         RecipeError: unknown policy, or a value out of range.
     """
 
-    policy: Policy = "overview+inner"
+    policy: str = "overview+inner"
     count: int = 16
     size: int = 96
     power: float = 1.0
@@ -126,7 +124,7 @@ class Cutouts:
                 return 0
             case "whole":
                 return self.count
-            case "overview+inner":
+            case _:
                 return math.ceil(self.count * self.overview)
 
     def _place(self, draws: Tensor, h: int, w: int) -> tuple[Tensor, Tensor]:
@@ -170,7 +168,7 @@ class Cutouts:
         return views
 
 
-def _matrix(*entries: Tensor | float) -> Tensor:
+def _matrix(*entries: Tensor | int) -> Tensor:
     """3x3 matrices from nine entries, row by row, of which the tensors share a shape."""
     like = next(entry for entry in entries if isinstance(entry, Tensor))
     full = [e if isinstance(e, Tensor) else torch.full_like(like, e) for e in entries]
@@ -184,7 +182,7 @@ def _levels(h: int, w: int, size: int) -> list[tuple[int, int]]:
     return [(max(1, round(h * s)), max(1, round(w * s))) for s in scales]
 
 
-def _atlas(images: Images, levels: list[tuple[int, int]]) -> Images:
+def _atlas(images: Images, levels: list[tuple[int, int]]) -> Float[Tensor, "b c atlas_h atlas_w"]:
     """All levels side by side from the left, tops aligned; the picture itself if it is the only."""
     if len(levels) == 1:
         return images

@@ -35,14 +35,15 @@ class TransformersPerceptor(nn.Module):
         mean, std: Of the pixels it was trained on, in [0, 1], one number a channel.
     """
 
+    model: Any  # transformers' classes share no type that says what is used here
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, model: nn.Module, tokenizer: Any, mean: Sequence[float], std: Sequence[float]
+        self, model: Any, tokenizer: Any, mean: Sequence[float], std: Sequence[float]
     ) -> None:
         super().__init__()
-        self.model: Any = model
+        self.model = model
         # bmm-softmax-bmm: at 50 to 200 tokens in bf16 the fused CPU kernel is 5 times slower
         self.model.set_attn_implementation("eager")
         self.requires_grad_(False)

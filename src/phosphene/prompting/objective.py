@@ -7,7 +7,7 @@ the same index sees the same cutouts. Objectives without randomness are their ow
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from phosphene.prompting.prompt import Phrase
 Losses = Float[Tensor, " b"]
 
 
+@runtime_checkable
 class StepObjective(Protocol):
     """An objective for each step of an optimisation."""
 
@@ -31,17 +32,20 @@ class StepObjective(Protocol):
 
 
 class Steady:
-    """Mixin of objectives that are the same at every step."""
+    """Base of objectives that are the same at every step."""
 
-    def at(self, index: int) -> "Steady":
+    def __call__(self, images: Images) -> Losses:
+        raise NotImplementedError
+
+    def at(self, index: int) -> Objective:
         """The objective of step `index`: itself."""
         return self
 
 
 def spherical_distance(
-    x: Float[Tensor, "*batch d"], y: Float[Tensor, "*#batch d"]
-) -> Float[Tensor, "*batch"]:
-    """Half the squared angle between vectors of equal length, in [0, pi^2 / 2].
+    x: Float[Tensor, "... d"], y: Float[Tensor, "... d"]
+) -> Float[Tensor, "..."]:
+    """Half the squared angle between vectors of equal length, in [0, pi^2 / 2]; broadcasts.
 
     2 asin(|x - y| / 2)^2 for unit vectors, the classic loss (Crowson et al. 2022). Written as
     angle = 2 atan2(|x - y|, |x + y|) (Kahan), which keeps value and gradient finite from 0 to pi.
@@ -90,7 +94,7 @@ class PromptObjective:
     """
 
     gazes: tuple[Gaze, ...]
-    targets: tuple[Float[Tensor, "m d"], ...]
+    targets: tuple[Float[Tensor, "m _"], ...]
     weights: Float[Tensor, " m"]
     stops: Float[Tensor, " m"]
     rng: Rng

@@ -5,9 +5,9 @@ Supervision") whose image tower is EfficientNet-Lite0 and whose text tower is a 
 a small trained reader on top. Knows nothing of prompts' grammar, cutouts or optimisation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,11 @@ from torch import Tensor, nn
 
 from phosphene.core.errors import CheckpointError
 from phosphene.core.images import Images, resize
+from phosphene.core.weights import Shelf, load_into
 from phosphene.nn.features import TAP_CHANNELS, FeatureNet
 
 
+@runtime_checkable
 class TokenReader(Protocol):
     """A frozen text network."""
 
@@ -115,6 +117,30 @@ class EmojiPerceptor(nn.Module):
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "b d"]:
         """Unit embeddings of texts."""
-        with torch.no_grad():
-            states, mask = self._text[0].tokens(texts)
+        return self.read(*self.tokens(texts))
+
+    @torch.no_grad()
+    def tokens(self, texts: Sequence[str]) -> tuple[Float[Tensor, "b n 384"], Bool[Tensor, "b n"]]:
+        """The frozen text network's states of texts, for `read`."""
+        return self._text[0].tokens(texts)
+
+    def read(
+        self, states: Float[Tensor, "b n w"], mask: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b d"]:
+        """Unit embeddings of texts from their states; differentiable in the reader."""
         return F.normalize(self.reader(states, mask), dim=1)
+
+
+def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], shelf: Shelf) -> EmojiPerceptor:
+    """Build the embedded perceptor for the zoo, ready to judge.
+
+    Raises:
+        CheckpointError: not a perceptor's config, or tensors of another one.
+        WeightsError: the text network is not here.
+    """
+    extra = ("family", "arch", "size", "text")
+    shape = {k: v for k, v in config.items() if k not in extra}
+    text: TokenReader = shelf.model(str(config.get("text", "minilm")))
+    model = EmojiPerceptor(PerceptorConfig.from_dict(shape), text)
+    load_into(model, tensors, "the weight file")
+    return model.to(memory_format=torch.channels_last).requires_grad_(False).eval()

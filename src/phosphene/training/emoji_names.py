@@ -363,7 +363,8 @@ def settle_names(concepts: list[Concept]) -> None:
     """Drop synonyms that are another concept's label, or that two concepts claim."""
     labels = {squeeze(c.label) for c in concepts}
     for concept in concepts:
-        concept.names.extend(_SPOKEN_NAMES.get(concept.name, ()))
+        said = _SPOKEN_NAMES.get(concept.name, ())
+        concept.names.extend(name for name in said if name not in concept.names)
         short = _SHORT.sub("", concept.label)
         if short != concept.label and concept.group != "smileys-emotion" and " " not in short:
             concept.names.append(short)

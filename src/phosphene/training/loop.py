@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from phosphene.core.errors import Diverged
 from phosphene.core.files import make_folder, storage_error
@@ -23,6 +23,7 @@ from phosphene.training.checkpoint import load_state, save_state
 CHECKPOINT = "checkpoint.safetensors"
 
 
+@runtime_checkable
 class BatchSource(Protocol):
     """Batches keyed by step."""
 

@@ -12,7 +12,9 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from PIL import Image
+from torch import Tensor
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.rng import Rng
@@ -32,6 +34,7 @@ NOMINAL_LENGTH = 1_000_000
 RENDERED_SHARE = 0.35
 _WEIGHTS = {"people-body": 0.35, "animals-nature": 1.6, "food-drink": 1.3, "symbols": 0.7}
 _CONTRAST = 55.0  # least distance in RGB between an object and its ground
+_FULL, _MOST_SIDE_WHEN_FULL = 0.85, 0.96  # a square that fills the canvas has no shape
 _PLACES = {
     (0, 0): ("in the top left corner", "in the top left"),
     (0, 1): ("at the top",),
@@ -130,6 +133,13 @@ class SceneSource:
         tensor = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
         return Example(tensor, describe(scene, dice), scene.figures[0].subject.name)
 
+    def portrait(self, subject: Subject, style: str) -> UInt8[Tensor, "3 h w"]:
+        """One object alone in the middle of a white ground, as drawn in a style."""
+        canvas = Image.new("RGB", (self.size, self.size), "white")
+        sprite = self._shelf.sprite(style, subject.name).image
+        _paste(canvas, sprite, Figure(subject, style, 0.9, 0.5, 0.5))
+        return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
+
     def _plan(self, dice: Random, cast: Random) -> Scene:
         """Choose the objects with `cast`, everything else with `dice`."""
         roll = cast.random()
@@ -219,6 +229,8 @@ class SceneSource:
             sprite = self._shelf.sprite(figure.style, figure.subject.name)
             if figure.colour is not None and sprite.vividness < 0.55:
                 figure = replace(figure, colour=None)
+            if sprite.fullness > _FULL:
+                figure = replace(figure, side=min(figure.side, _MOST_SIDE_WHEN_FULL))
             image, mean = sprite.image, sprite.colour
             if figure.colour is not None:
                 image = recolour(image, figure.colour)

@@ -143,16 +143,18 @@ def _subject(name: str, entry: Mapping[str, Any]) -> Subject:
 
 @dataclass(slots=True)
 class Sprite:
-    """A drawing cropped to its visible box, RGBA, with two figures about its colours.
+    """A drawing cropped to its visible box, RGBA, with three figures about it.
 
     Args:
         colour: Mean colour 0..255 of what is visible.
         vividness: Share of the visible pixels with a colour of their own.
+        fullness: Share of the box that is visible; a disc has pi / 4, a square 1.
     """
 
     image: Image.Image
     colour: NDArray[np.float32]
     vividness: float
+    fullness: float
 
 
 class SpriteShelf:
@@ -183,7 +185,8 @@ def _measure(image: Image.Image) -> Sprite:
     high = colours.max(axis=1).astype(np.float32)
     spread = high - colours.min(axis=1)
     vivid = (spread > 0.3 * high) & (high > 80)
-    return Sprite(image, colours.mean(axis=0).astype(np.float32), float(vivid.mean()))
+    mean = colours.mean(axis=0).astype(np.float32)
+    return Sprite(image, mean, float(vivid.mean()), float(visible.mean()))
 
 
 def recolour(image: Image.Image, name: str) -> Image.Image:

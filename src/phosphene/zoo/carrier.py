@@ -1,12 +1,12 @@
 """Where a model's files lie: a folder, or a wheel that is read in place. Imports no torch."""
 
-import io
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 
 from phosphene.core.errors import CheckpointError, WeightsError
@@ -46,7 +46,7 @@ class WheelMember:
             return self.member in archive.NameToInfo
 
     @contextmanager
-    def open(self) -> Iterator[tuple[io.BufferedIOBase, int]]:
+    def open(self) -> Iterator[tuple[BufferedIOBase, int]]:
         """Open the member for reading forward, with its length in bytes.
 
         Raises:
@@ -124,7 +124,7 @@ Location = Path | WheelMember
 
 
 @contextmanager
-def opened(location: Location) -> Iterator[tuple[io.BufferedIOBase, int]]:
+def opened(location: Location) -> Iterator[tuple[BufferedIOBase, int]]:
     """Open a file on disk or in a wheel for reading, with its length in bytes.
 
     Raises:

@@ -30,7 +30,7 @@ class Zoo:
         device: Where models go unless `load` says otherwise.
     """
 
-    home: Path
+    home: Path = field(default_factory=registry.home)
     device: "str | torch.device" = "cpu"
     _loaded: dict[tuple[object, ...], Any] = field(default_factory=dict, repr=False)
 

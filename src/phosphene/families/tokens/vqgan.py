@@ -7,21 +7,43 @@ published checkpoints, so that a converter has little to do. Knows nothing of te
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from phosphene.core.errors import CheckpointError
+from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import Images
 from phosphene.core.latent import Condition, Latent, LatentSpec, Space
-from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, norm
+from phosphene.core.weights import Shelf, load_into
+from phosphene.nn.layers import AttentionBlock, Downsample, ResBlock, Upsample, channels_last, norm
 
 Codes = Float[Tensor, "b d h w"]
 Tokens = Int[Tensor, "b h w"]
+
+
+CodebookKind = Literal["euclidean", "cosine", "gumbel"]
+_MAX_LEVELS = 10
+_HIGHEST = {
+    "resolution": 16_384,
+    "channels": 4_096,
+    "num_res_blocks": 32,
+    "z_channels": 65_536,
+    "embed_dim": 65_536,
+    "codebook_size": 2**20,
+    "patch_size": 64,
+}
+
+
+def _demand_whole(name: str, value: object, highest: int) -> None:
+    if type(value) is not int or not 1 <= value <= highest:
+        raise RecipeError(
+            f"VQGAN {name} is {str(value)[:40]}; it must be a whole number from 1 to {highest:,}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +60,10 @@ class VQGANConfig:
         embed_dim: Channels of a codebook entry.
         codebook: "euclidean" (taming), "cosine" (unit vectors), "gumbel" (encoder gives logits).
         patch_size: Side in px of the pixel blocks folded into channels at both ends; 1 is none.
+        norm_groups: Groups of every group norm; None is 32, fewer for layers narrower than 128.
+        shortcut: Add a linear map from the pixels of each code's patch to the encoder's output, and
+            one back to the decoder's: colours and light are then learnt at once, and the layers
+            between learn the rest (Chen et al. 2024, "Deep Compression Autoencoder").
     """
 
     resolution: int = 256
@@ -48,21 +74,58 @@ class VQGANConfig:
     z_channels: int = 256
     embed_dim: int = 256
     codebook_size: int = 1024
-    codebook: Literal["euclidean", "cosine", "gumbel"] = "euclidean"
+    codebook: CodebookKind = "euclidean"
     patch_size: int = 1
+    norm_groups: int | None = None
+    shortcut: bool = False
 
     @property
     def factor(self) -> int:
         """Pixels per code along a side: 16 for f16."""
-        return self.patch_size * 2 ** (len(self.channel_mults) - 1)
+        return self.patch_size << (len(self.channel_mults) - 1)
+
+    def __post_init__(self) -> None:
+        """Check the ranges, since configs come from files.
+
+        Raises:
+            RecipeError: names the field, its value and the range.
+        """
+        for name, highest in _HIGHEST.items():
+            _demand_whole(name, getattr(self, name), highest)
+        for name in ("channel_mults", "attention_resolutions"):
+            values = getattr(self, name)
+            if not isinstance(values, tuple) or len(values) > _MAX_LEVELS:
+                raise RecipeError(f"VQGAN {name} is not a list of at most {_MAX_LEVELS} numbers")
+            for value in values:
+                _demand_whole(name, value, _HIGHEST["resolution"])
+        if self.norm_groups is not None:
+            _demand_whole("norm_groups", self.norm_groups, _HIGHEST["channels"])
+        if not self.channel_mults:
+            raise RecipeError("VQGAN channel_mults is empty; it needs a level at least")
+        if self.codebook not in get_args(CodebookKind):
+            kinds = ", ".join(get_args(CodebookKind))
+            raise RecipeError(f"VQGAN codebook is {str(self.codebook)[:20]!r}; it can be {kinds}")
+        for width in {self.channels, *(self.channels * mult for mult in self.channel_mults)}:
+            groups = self.norm_groups or min(32, width // 4)
+            if width > _HIGHEST["z_channels"] or groups < 1 or width % groups:
+                raise RecipeError(
+                    f"VQGAN layers of {width} channels do not split into {groups} groups; "
+                    "choose channels, channel_mults and norm_groups that agree"
+                )
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "VQGANConfig":
-        """Rebuild from JSON, where tuples became lists."""
-        fixed = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    def from_dict(cls, values: Mapping[str, Any]) -> "VQGANConfig":
+        """Rebuild from JSON, where tuples became lists.
+
+        Raises:
+            CheckpointError: an unknown field, or a value out of range.
+        """
+        fixed: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
         try:
             return cls(**fixed)
-        except TypeError as error:
+        except (TypeError, RecipeError) as error:
             raise CheckpointError(f"not a VQGAN config: {error}") from None
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,7 +133,10 @@ class VQGANConfig:
 
 
 class _Level(nn.Module):
-    """One resolution of the encoder or decoder; `downsample` or `upsample` may be attached."""
+    """One resolution of the encoder or decoder, and the way to the next if one is attached."""
+
+    downsample: Downsample
+    upsample: Upsample
 
     def __init__(self, blocks: list[ResBlock], attention: list[AttentionBlock]) -> None:
         super().__init__()
@@ -82,20 +148,24 @@ class _Level(nn.Module):
             x = block(x)
             if len(self.attn):
                 x = self.attn[i](x)
+        if hasattr(self, "downsample"):
+            x = self.downsample(x)
+        if hasattr(self, "upsample"):
+            x = self.upsample(x)
         return x
 
 
-def _level(in_channels: int, out_channels: int, count: int, attend: bool) -> _Level:
-    blocks = [ResBlock(in_channels if i == 0 else out_channels, out_channels) for i in range(count)]
-    return _Level(blocks, [AttentionBlock(out_channels) for _ in blocks] if attend else [])
+def _level(before: int, width: int, count: int, attend: bool, groups: int | None) -> _Level:
+    blocks = [ResBlock(width if i else before, width, groups) for i in range(count)]
+    return _Level(blocks, [AttentionBlock(width, groups) for _ in blocks] if attend else [])
 
 
 class _Middle(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, groups: int | None) -> None:
         super().__init__()
-        self.block_1 = ResBlock(channels, channels)
-        self.attn_1 = AttentionBlock(channels)
-        self.block_2 = ResBlock(channels, channels)
+        self.block_1 = ResBlock(channels, channels, groups)
+        self.attn_1 = AttentionBlock(channels, groups)
+        self.block_2 = ResBlock(channels, channels, groups)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.block_2(self.attn_1(self.block_1(x)))
@@ -114,23 +184,27 @@ class Encoder(nn.Module):
         self.down = nn.ModuleList()
         for i, width in enumerate(widths):
             before = widths[i - 1] if i else c.channels
-            level = _level(before, width, c.num_res_blocks, side in c.attention_resolutions)
+            attend = side in c.attention_resolutions
+            level = _level(before, width, c.num_res_blocks, attend, c.norm_groups)
             if i < len(widths) - 1:
                 level.downsample = Downsample(width)
                 side //= 2
             self.down.append(level)
-        self.mid = _Middle(widths[-1])
-        self.norm_out = norm(widths[-1])
+        self.mid = _Middle(widths[-1], c.norm_groups)
+        self.norm_out = norm(widths[-1], c.norm_groups)
         self.conv_out = nn.Conv2d(widths[-1], c.z_channels, 3, padding=1)
+        self.factor = c.factor
+        if c.shortcut:
+            self.shortcut = nn.Conv2d(3 * c.factor**2, c.z_channels, 1)
 
     def forward(self, images: Images) -> Tensor:
         x = F.pixel_unshuffle(images, self.patch_size) if self.patch_size > 1 else images
         x = self.conv_in(x.contiguous(memory_format=torch.channels_last))
         for level in self.down:
             x = level(x)
-            if hasattr(level, "downsample"):
-                x = level.downsample(x)
         y: Tensor = self.conv_out(F.silu(self.norm_out(self.mid(x))))
+        if hasattr(self, "shortcut"):
+            y = y + self.shortcut(F.pixel_unshuffle(images, self.factor))
         return y
 
 
@@ -143,29 +217,33 @@ class Decoder(nn.Module):
         widths = [c.channels * m for m in c.channel_mults]
         side = c.resolution // c.factor
         self.conv_in = nn.Conv2d(c.z_channels, widths[-1], 3, padding=1)
-        self.mid = _Middle(widths[-1])
+        self.mid = _Middle(widths[-1], c.norm_groups)
         levels: list[_Level] = []
         for i in reversed(range(len(widths))):
             before = widths[min(i + 1, len(widths) - 1)]
             attend = side in c.attention_resolutions
-            level = _level(before, widths[i], c.num_res_blocks + 1, attend)
+            level = _level(before, widths[i], c.num_res_blocks + 1, attend, c.norm_groups)
             if i > 0:
                 level.upsample = Upsample(widths[i])
                 side *= 2
             levels.insert(0, level)
         self.up = nn.ModuleList(levels)
-        self.norm_out = norm(widths[0])
+        self.norm_out = norm(widths[0], c.norm_groups)
         self.conv_out = nn.Conv2d(widths[0], 3 * c.patch_size**2, 3, padding=1)
+        self.factor = c.factor
+        if c.shortcut:
+            self.shortcut = nn.Conv2d(c.z_channels, 3 * c.factor**2, 1)
 
     def forward(self, features: Tensor) -> Images:
         x = self.conv_in(features.contiguous(memory_format=torch.channels_last))
         x = self.mid(x)
         for level in reversed(self.up):
             x = level(x)
-            if hasattr(level, "upsample"):
-                x = level.upsample(x)
         x = self.conv_out(F.silu(self.norm_out(x)))
-        return F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
+        x = F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
+        if hasattr(self, "shortcut"):
+            x = x + F.pixel_shuffle(self.shortcut(features), self.factor)
+        return x
 
 
 class Codebook(nn.Module):
@@ -190,12 +268,14 @@ class Codebook(nn.Module):
 
     def nearest(self, codes: Codes) -> Tokens:
         """Index of the entry nearest to each code (by angle for a cosine codebook)."""
-        table = self.entries().float()
-        flat = codes.detach().float().permute(0, 2, 3, 1)  # b h w d
-        affinity = flat @ table.T
-        if self.kind != "cosine":
-            affinity = 2 * affinity - table.pow(2).sum(1)  # ||z - e||^2 without the constant
-        return affinity.argmax(dim=-1)
+        # Under autocast the product would be rounded to 8 bits, and neighbours confused.
+        with torch.autocast(codes.device.type, enabled=False):
+            table = self.entries().float()
+            flat = codes.detach().float().permute(0, 2, 3, 1)  # b h w d
+            affinity = flat @ table.T
+            if self.kind != "cosine":
+                affinity = 2 * affinity - table.pow(2).sum(1)  # ||z - e||^2 without the constant
+            return affinity.argmax(dim=-1)
 
     def lookup(self, tokens: Tokens) -> Codes:
         """Entries at the indices, b d h w."""
@@ -246,6 +326,10 @@ class VQGAN(nn.Module):
         """Indices of the nearest codebook entries, b h w."""
         return Latent(Space.TOKENS, self.quantize.nearest(codes.expect(Space.CODES)))
 
+    def lookup(self, tokens: Latent) -> Latent:
+        """Codebook entries at the indices: what `decode` would paint from."""
+        return Latent(Space.CODES, self.quantize.lookup(tokens.expect(Space.TOKENS)).float())
+
     def snap(self, codes: Latent) -> Latent:
         """Nearest codebook entries; the gradient passes through as if nothing had been done."""
         continuous = codes.expect(Space.CODES)
@@ -267,8 +351,21 @@ class VQGAN(nn.Module):
         """Codes or tokens to images in about [-1, 1], float32, not clipped; differentiable."""
         data = latent.expect(Space.CODES, Space.TOKENS)
         codes = self.quantize.lookup(data) if latent.space is Space.TOKENS else data
-        return self.decoder(self.post_quant_conv(codes.to(self.dtype))).float()
+        images: Tensor = self.decoder(self.post_quant_conv(codes.to(self.dtype)))
+        return images.float()
 
     def grid_of(self, height: int, width: int) -> tuple[int, int]:
         """Rows and columns of codes for an image size in px, rounded up."""
         return math.ceil(height / self.factor), math.ceil(width / self.factor)
+
+
+def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> VQGAN:
+    """Build a VQGAN for the zoo, ready to paint.
+
+    Raises:
+        CheckpointError: not a VQGAN's config, or tensors of another one.
+    """
+    shape = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
+    model = VQGAN(VQGANConfig.from_dict(shape))
+    load_into(model, tensors, "the weight file")
+    return channels_last(model).requires_grad_(False).eval()
