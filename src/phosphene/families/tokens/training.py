@@ -183,7 +183,7 @@ class VQGANLearner:
         decay = min(self.settings.ema, (1 + index) / (10 + index))
         averaged = list(self.average.state_dict().values())
         torch._foreach_lerp_(averaged, list(self.model.state_dict().values()), 1 - decay)
-        # the table follows the codes by itself; a revived code is no mean of itself and the dead one
+        # the table follows the codes by itself; a revived code must not be mixed with the dead
         self.average.quantize.load_state_dict(self.model.quantize.state_dict())
 
     @torch.no_grad()
