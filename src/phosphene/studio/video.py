@@ -62,10 +62,8 @@ def _encode(frames: Sequence[Path], path: Path, fps: int, output: list[str]) -> 
             process.kill()
             raise
     if process.returncode != 0:
-        last = (
-            complaint.splitlines()[-1] if complaint else f"ffmpeg ended with {process.returncode}"
-        )
-        raise StorageError(f"cannot write the video: {last[:200]}")
+        reason = complaint.splitlines()[-1] if complaint else f"code {process.returncode}"
+        raise StorageError(f"cannot write the video: ffmpeg failed: {reason[:200]}")
 
 
 def _feed(pipe: BufferedIOBase, frames: Iterator[bytes]) -> None:
