@@ -45,7 +45,9 @@ class Vocabulary:
     persistent: Callable[[Any], Any] | None = None
 
 
-def read_pickle(file: BinaryIO, max_bytes: int, source: str, vocabulary: Vocabulary) -> Any:
+def read_pickle(
+    file: BinaryIO | io.BufferedIOBase, max_bytes: int, source: str, vocabulary: Vocabulary
+) -> Any:
     """Read one pickle from an open file, leaving it at the first byte after.
 
     Args:

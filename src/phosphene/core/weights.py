@@ -5,6 +5,7 @@ The metadata key `phosphene` holds `{"format": 1, "config": {...}}` as JSON. A c
 """
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ __all__ = [
     "sha256_of",
 ]
 
+Bytes = BinaryIO | io.BufferedIOBase  # a member of a zip is the second alone
 DTYPES = {
     "BOOL": torch.bool,
     "U8": torch.uint8,
@@ -185,7 +187,7 @@ def check_fit(module: nn.Module, tensors: Mapping[str, Tensor], source_name: str
         )
 
 
-def read_values(file: BinaryIO, span: int, dtype: torch.dtype, what: str, name: str) -> Tensor:
+def read_values(file: Bytes, span: int, dtype: torch.dtype, what: str, name: str) -> Tensor:
     """Read `span` bytes, which the caller knows to be there, as a flat tensor.
 
     Args:
@@ -200,7 +202,7 @@ def read_values(file: BinaryIO, span: int, dtype: torch.dtype, what: str, name: 
         raise DeviceError(f"not enough memory for {what} of {name!r} ({span:,} bytes)") from None
     view, filled = data.numpy().data, 0
     while filled < span:
-        count = file.readinto(view[filled:])  # type: ignore[attr-defined]
+        count = file.readinto(view[filled:])  # type: ignore[union-attr]
         if not count:
             raise CheckpointError(f"{name!r} ends inside {what}; fetch it again")
         filled += count
@@ -208,7 +210,7 @@ def read_values(file: BinaryIO, span: int, dtype: torch.dtype, what: str, name: 
     return data.ne(0) if dtype == torch.bool else data.view(dtype)
 
 
-def _read_tensor(file: BinaryIO, entry: Entry, name: str) -> Tensor:
+def _read_tensor(file: Bytes, entry: Entry, name: str) -> Tensor:
     what = f"tensor {entry.name!r}"
     flat = read_values(file, entry.end - entry.begin, DTYPES[entry.dtype], what, name)
     return flat.reshape(entry.shape)
