@@ -54,6 +54,14 @@ class Autoencoder(Decoder, Protocol):
         """Move codes to their nearest codebook entries, with straight-through gradients."""
         ...
 
+    def tokens(self, codes: Latent) -> Latent:
+        """Indices of the nearest codebook entries."""
+        ...
+
+    def confine(self, codes: Latent) -> Latent:
+        """Bring codes back to the region where codebook entries are."""
+        ...
+
 
 @runtime_checkable
 class Perceptor(Protocol):

@@ -1,0 +1,117 @@
+"""One iteration of VQGAN+CLIP at the published shape: the classic script's way, and ours.
+
+VQGAN f16-16384 at 256 px, CLIP ViT-B/32, 32 cutouts, random weights: decode, cut, judge, backward,
+Adam. "classic" is written plainly from the description of the well-known script: fp32, cutouts one
+by one, each pooled to 224 px. Run: `python bench/imagine.py [--runs 3]`.
+"""
+
+import argparse
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from peak import conv_peak, gemm_peak, gflop, paired, report
+from torch import Tensor, nn
+
+from phosphene.core import runtime
+from phosphene.core.latent import Latent, Space
+from phosphene.core.rng import Rng
+from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
+from phosphene.prompting.cutouts import Cutouts
+from phosphene.prompting.hub_perceptor import TransformersPerceptor
+from phosphene.prompting.objective import Gaze, PromptObjective
+from phosphene.prompting.optimise import Optimisation, Optimising
+
+CUTOUTS, SIZE, VIEW = 32, 256, 224
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+def clip_model() -> nn.Module:
+    """CLIP ViT-B/32 of the transformers library with random weights."""
+    from transformers import CLIPConfig, CLIPModel
+
+    vision = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+              "intermediate_size": 3072, "image_size": VIEW, "patch_size": 32}  # fmt: skip
+    text = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "intermediate_size": 64}  # fmt: skip
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=512)
+    model: nn.Module = CLIPModel(config).eval().requires_grad_(False)
+    return model
+
+
+def vqgan() -> VQGAN:
+    """VQGAN f16 with 16,384 codes and random weights."""
+    return VQGAN(VQGANConfig(codebook_size=16384)).eval().requires_grad_(False)
+
+
+def classic_iteration(model: VQGAN, clip: nn.Module, target: Tensor) -> Callable[[], object]:
+    """The classic script's iteration, in fp32 and NCHW with PyTorch's own layers."""
+    for module in model.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.__class__ = nn.GroupNorm  # PyTorch's, as the script has it
+    z = torch.randn(1, 256, SIZE // 16, SIZE // 16, requires_grad=True)
+    optimizer = torch.optim.Adam([z], lr=0.1)
+    table = model.quantize.embedding.weight
+    low, high = (v.values.view(1, -1, 1, 1) for v in (table.min(0), table.max(0)))
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (MEAN, STD))
+
+    def iterate() -> None:
+        flat = z.permute(0, 2, 3, 1).reshape(-1, 256)
+        distances = flat.pow(2).sum(1, keepdim=True) + table.pow(2).sum(1) - 2 * flat @ table.T
+        entries = table[distances.argmin(1)].view(1, SIZE // 16, SIZE // 16, 256)
+        snapped = z + (entries.permute(0, 3, 1, 2) - z).detach()
+        image = model.decoder(model.post_quant_conv(snapped)).add(1).div(2).clamp(0, 1)
+        views = []
+        for _ in range(CUTOUTS):
+            side = int(torch.rand(()) * (SIZE - VIEW) + VIEW)
+            top, left = (int(torch.randint(0, SIZE - side + 1, ())) for _ in range(2))
+            cut = image[:, :, top : top + side, left : left + side]
+            views.append((F.adaptive_avg_pool2d(cut, VIEW) + F.adaptive_max_pool2d(cut, VIEW)) / 2)
+        batch = torch.cat(views)
+        batch = batch + torch.rand(CUTOUTS, 1, 1, 1) * 0.1 * torch.randn_like(batch)
+        seen = clip.get_image_features(pixel_values=(batch - mean) / std).pooler_output
+        gap = F.normalize(seen, dim=1) - target
+        loss = gap.norm(dim=1).div(2).arcsin().pow(2).mul(2).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            z.copy_(z.maximum(low).minimum(high))
+
+    return iterate
+
+
+def our_iteration(model: VQGAN, clip: nn.Module, target: Tensor) -> Callable[[], object]:
+    """The same through phosphene's own parts, as `phosphene imagine` puts them together."""
+    model.to(torch.bfloat16).to(memory_format=torch.channels_last)
+    perceptor = TransformersPerceptor(clip.to(torch.bfloat16), None, MEAN, STD)
+    cutouts = Cutouts(policy="random", count=CUTOUTS, size=VIEW)
+    objective = PromptObjective(
+        (Gaze(perceptor, cutouts),), (target,), torch.ones(1), torch.full((1,), -torch.inf),
+        Rng((0,)),
+    )  # fmt: skip
+    start = Latent(Space.CODES, Rng((0,)).normal(256, SIZE // 16, SIZE // 16))
+    optimisation = Optimisation(model, start, objective.at, Optimising())
+    return optimisation.step
+
+
+def main() -> None:
+    """Measure both in turn and print one JSON line."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--runs", type=int, default=3, help="counted iterations of each")
+    runs = arguments.parse_args().runs
+    torch.manual_seed(0)
+    target = F.normalize(torch.randn(1, 512), dim=1)
+    classic = classic_iteration(vqgan(), clip_model(), target)
+    runtime.prepare()
+    ours = our_iteration(vqgan(), clip_model(), target)
+    slow, fast = paired(classic, ours, runs)
+    work = gflop(ours)
+    gemm, conv = gemm_peak(torch.bfloat16), conv_peak(torch.bfloat16)
+    report(bench="imagine", classic_seconds=slow, phosphene_seconds=fast, ratio=slow / fast,
+           gflop_per_iteration=work, bf16_gemm_peak_gflops=gemm, bf16_conv_peak_gflops=conv,
+           share_of_gemm_peak=work / fast / gemm, threads=torch.get_num_threads())  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The command line: text in, text out. Imports no torch; commands load it when they need it."""

@@ -1,0 +1,36 @@
+"""`phosphene data`: build training data."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phosphene.cli.surface import printable, watched
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def options() -> None:
+    """Build training data."""
+
+
+@app.command()
+def emoji(
+    out: Annotated[Path, typer.Argument(help="A folder to make.")],
+    size: Annotated[int, typer.Option(help="Side of a drawing in px, 16 to 1024.")] = 128,
+) -> None:
+    """Drawings of about 1,500 things in six styles, with names; needs npm, once.
+
+    LICENCES.md in the folder says whose they are.
+    """
+    from phosphene.core.runtime import prepare
+
+    prepare()  # before torch is imported
+    from phosphene.training.emoji import build_emoji
+
+    with watched(build_emoji(out, size, workers=os.cpu_count() or 1), "drawing") as steps:
+        for _ in steps:
+            pass
+    print(printable(str(out)))

@@ -1,0 +1,65 @@
+"""`phosphene train`: a model learns from pictures."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from phosphene.cli.surface import Surface, changes_of, note, printable, watched
+from phosphene.core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from phosphene.studio.recipe import Train
+
+
+def train(
+    context: typer.Context,
+    recipe: Annotated[Path, typer.Argument(help="What learns, and how: TOML or JSON.")],
+    data: Annotated[
+        str | None,
+        typer.Argument(help="What it learns from: a set of `phosphene data`, a folder, or shards."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The run's folder; it resumes by itself.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a field, for example settings.ema=0.999."
+        ),
+    ] = None,
+) -> None:
+    """Train a model, or go on training it.
+
+    The folder holds the checkpoint, sample sheets, metrics.jsonl and, at the end, the weights. A
+    run that was stopped, even by kill -9, goes on from its last checkpoint when it is called again.
+    """
+    from phosphene.studio.recipe import Train
+    from phosphene.studio.recipe_text import load_recipe, recipe_with
+
+    wanted = load_recipe(recipe)
+    if not isinstance(wanted, Train):
+        raise RecipeError(f"{str(recipe)!r} is no training recipe; `phosphene run` carries it out")
+    wanted = recipe_with(wanted, changes_of(changes or []))
+    learn(recipe_with(wanted, {"data": data} if data else {}), out, context.obj)
+
+
+def learn(recipe: "Train", out: Path | None, surface: Surface) -> None:
+    """Carry out a training recipe at the terminal."""
+    from phosphene.core.runtime import prepare
+
+    prepare()  # before torch is imported
+    from phosphene.studio.folder import RUNS
+    from phosphene.studio.run import run
+    from phosphene.zoo import Zoo
+
+    folder = out or (Path(recipe.output) if recipe.output else RUNS / f"train-{recipe.name}")
+    try:
+        going = run(recipe, Zoo(), surface.device, folder)
+        with watched(going, f"training {recipe.name}") as steps:
+            for _ in steps:
+                pass
+    except KeyboardInterrupt:
+        note(f"stopped; the same command goes on from {printable(str(folder))}")
+        raise
+    print(printable(str(folder / f"{recipe.name}.safetensors")))

@@ -1,0 +1,1 @@
+"""From words to a picture by optimisation: prompts, perceptors, cutouts, objectives."""

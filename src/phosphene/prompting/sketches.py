@@ -1,0 +1,127 @@
+"""A sketchbook: small pictures with embeddings, one of which is a start for an optimisation.
+
+An optimisation that starts from noise spends its steps on finding a shape. So the embedded model
+comes with some thousand scenes of its training set, as codebook indices (half a kilobyte each),
+and starts from one that the perceptor finds near the prompt. Which of those is the seed's choice.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from phosphene.core.errors import CheckpointError
+from phosphene.core.images import Images, from_uint8, resize
+from phosphene.core.latent import Latent, Space
+from phosphene.core.protocols import Autoencoder, Perceptor
+from phosphene.core.rng import Rng
+from phosphene.core.weights import Shelf, load_into
+
+
+class Sketchbook(nn.Module):
+    """Tokens of `count` pictures of an autoencoder, and what a perceptor thinks of each."""
+
+    tokens: Int[Tensor, "m h w"]
+    embeddings: Float[Tensor, "m d"]
+
+    def __init__(self, count: int, height: int, width: int, embed_dim: int) -> None:
+        super().__init__()
+        self.register_buffer("tokens", torch.zeros(count, height, width, dtype=torch.int16))
+        self.register_buffer("embeddings", torch.zeros(count, embed_dim))
+
+    def choose(
+        self, target: Float[Tensor, " d"], rng: Rng, temperature: float = 0.02
+    ) -> Int[Tensor, " b"]:
+        """One sketch a seed, drawn from softmax(cosine / temperature); 0 takes the nearest."""
+        cosine = self.embeddings.float() @ target.float()
+        if temperature <= 0:
+            return cosine.argmax().expand(len(rng))
+        uniform = rng.fork("sketch").uniform(len(cosine)).clamp(1e-20, 1 - 1e-7)
+        gumbel = -torch.log(-torch.log(uniform))
+        return (cosine / temperature + gumbel).argmax(dim=1)
+
+    @torch.no_grad()
+    def paint(self, indices: Int[Tensor, " b"], decoder: Autoencoder) -> Images:
+        """The sketches as pictures in [-1, 1]."""
+        tokens = self.tokens[indices].long()
+        return decoder.decode(Latent(Space.TOKENS, tokens)).clamp(-1, 1)
+
+
+def extend(images: Images, height: int, width: int) -> Float[Tensor, "b c {height} {width}"]:
+    """Give pictures another shape by extending their borders, then scale to the size."""
+    h, w = images.shape[-2:]
+    scale = min(height / h, width / w)
+    tall, wide = max(1, round(height / scale)), max(1, round(width / scale))
+    top, left = max(0, tall - h) // 2, max(0, wide - w) // 2
+    pads = (left, max(0, wide - w) - left, top, max(0, tall - h) - top)
+    return resize(F.pad(images, pads, mode="replicate"), height, width)
+
+
+class SketchLearner:
+    """A `Learner` that fills a sketchbook: each step draws one batch of scenes into it."""
+
+    def __init__(self, painter: Autoencoder, perceptor: Perceptor) -> None:
+        self.painter, self.perceptor = painter, perceptor
+        self.tokens: list[Tensor] = []
+        self.embeddings: list[Tensor] = []
+
+    @torch.no_grad()
+    def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
+        """Add a batch; its embedding is the mean of picture's and caption's."""
+        images = from_uint8(batch["images"])
+        codes = self.painter.snap(self.painter.encode(images))
+        self.tokens.append(self._indices(codes).to(torch.int16))
+        painted = self.painter.decode(codes).clamp(-1, 1)
+        seen = self.perceptor.encode_image(painted)
+        said = self.perceptor.encode_text(batch["captions"])
+        self.embeddings.append(F.normalize(seen + said, dim=1).half())
+        return {"agreement": float((seen * said).sum(dim=1).mean())}
+
+    def _indices(self, codes: Latent) -> Tensor:
+        return self.painter.tokens(codes).data
+
+    @torch.no_grad()
+    def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
+        """The first sketches."""
+        tokens = torch.cat(self.tokens)[: len(batch["images"])].long()
+        return self.painter.decode(Latent(Space.TOKENS, tokens)).clamp(-1, 1)
+
+    def state(self) -> dict[str, Any]:
+        """What has been drawn so far."""
+        return {"tokens": torch.cat(self.tokens), "embeddings": torch.cat(self.embeddings)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state()`."""
+        self.tokens, self.embeddings = [state["tokens"]], [state["embeddings"]]
+
+    def export(self) -> tuple[nn.Module, dict[str, Any]]:
+        """The book and its config."""
+        tokens, embeddings = torch.cat(self.tokens), torch.cat(self.embeddings)
+        count, height, width = tokens.shape
+        config = {
+            "count": count,
+            "height": height,
+            "width": width,
+            "embed_dim": embeddings.shape[1],
+        }
+        book = Sketchbook(**config)
+        book.tokens.copy_(tokens)
+        book.embeddings.copy_(embeddings)
+        return book, config
+
+
+def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> Sketchbook:
+    """Build a sketchbook for the zoo.
+
+    Raises:
+        CheckpointError: the tensors are not those of a sketchbook.
+    """
+    sizes = [config.get(key) for key in ("count", "height", "width", "embed_dim")]
+    if not all(isinstance(size, int) and 0 < size <= 1_000_000 for size in sizes):
+        raise CheckpointError(f"not a sketchbook's config: {dict(config)}")
+    book = Sketchbook(*(int(size) for size in sizes if size is not None))
+    load_into(book, tensors, "sketchbook weights")
+    return book

@@ -1,0 +1,1 @@
+"""Recipes and running them. Start reading at `run.py`."""

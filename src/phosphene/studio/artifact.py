@@ -1,0 +1,150 @@
+"""Finished pictures: pixels together with everything that is needed to make them again."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+import phosphene
+from phosphene.core.errors import ImageError
+from phosphene.core.files import write_bytes
+from phosphene.core.images import Picture, open_image, pixel_hash, png_bytes, read_recipe
+from phosphene.core.protocols import Step
+from phosphene.studio.recipe import Imagine
+
+
+class Platform(BaseModel):
+    """What the same recipe can give other pixels on.
+
+    Args:
+        torch: Version of torch.
+        threads: CPU threads; sums are split among them, and rounded accordingly.
+        isa: Instruction set of the CPU's kernels, such as AVX512.
+        dtype: Of the weights that painted.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    torch: str
+    threads: int
+    machine: str
+    isa: str
+    device: str
+    dtype: str
+
+    @classmethod
+    def here(cls, device: str, dtype: str) -> "Platform":
+        """Describe this process."""
+        return cls(
+            torch=torch.__version__,
+            threads=torch.get_num_threads(),
+            machine=platform.machine(),
+            isa=torch.backends.cpu.get_cpu_capability(),
+            device=device,
+            dtype=dtype,
+        )
+
+
+class Manifest(BaseModel):
+    """How a picture came to be; it travels inside the PNG.
+
+    Args:
+        phosphene: Version that made it.
+        recipe: Complete: no field is left to a default that may change.
+        seed: Of this picture: the recipe's plus `index`.
+        iterations: Made; fewer than the recipe's when the run was stopped.
+        pixel_sha256: Of size and 8-bit pixels.
+        models: Sha256 of the weights of each model that took part.
+        inputs: Sha256 of each picture that was read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    phosphene: str
+    recipe: Imagine
+    seed: int
+    index: int
+    iterations: int
+    pixel_sha256: str
+    models: Mapping[str, str]
+    inputs: Mapping[str, str]
+    platform: Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A finished picture.
+
+    Args:
+        image: Float in [-1, 1], c h w.
+    """
+
+    image: Picture
+    manifest: Manifest
+
+    def png(self) -> bytes:
+        """Encode as PNG with the manifest inside."""
+        return png_bytes(self.image, self.manifest.model_dump_json())
+
+    def save(self, path: Path) -> None:
+        """Write the PNG, all or nothing.
+
+        Raises:
+            StorageError: disk full, folder not writable.
+        """
+        write_bytes(path, self.png())
+
+
+@dataclass(frozen=True, slots=True)
+class Painted(Step):
+    """The step that finished a picture."""
+
+    artifact: Artifact | None = None
+
+
+def artifact_of(
+    image: Picture,
+    recipe: Imagine,
+    index: int,
+    iterations: int,
+    *,
+    models: Mapping[str, str],
+    inputs: Mapping[str, str],
+    platform: Platform,
+) -> Artifact:
+    """Describe a picture that was made just now."""
+    assert recipe.seed is not None
+    manifest = Manifest(
+        phosphene=phosphene.__version__,
+        recipe=recipe,
+        seed=recipe.seed + index,
+        index=index,
+        iterations=iterations,
+        pixel_sha256=pixel_hash(image),
+        models=models,
+        inputs=inputs,
+        platform=platform,
+    )
+    return Artifact(image, manifest)
+
+
+def read_artifact(path: Path) -> Artifact:
+    """Read a picture with its manifest.
+
+    Raises:
+        ImageError: unreadable, made elsewhere, or by a phosphene that wrote it otherwise.
+    """
+    text = read_recipe(path)
+    try:
+        manifest = Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "JSON"
+        raise ImageError(
+            f"the recipe in {str(path)!r} cannot be read: {field}: {first['msg']}; "
+            f"it may come from another version than phosphene {phosphene.__version__}"
+        ) from None
+    return Artifact(open_image(path), manifest)

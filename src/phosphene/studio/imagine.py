@@ -1,0 +1,50 @@
+"""Words become pictures: one optimisation a picture, one picture after another."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from phosphene.core.errors import Diverged
+from phosphene.core.protocols import Step
+from phosphene.studio.painting import Painting
+from phosphene.studio.recipe import Imagine
+from phosphene.studio.record import Record, record_of
+from phosphene.studio.stage import set_stage
+from phosphene.zoo import Zoo
+
+
+def imagine(
+    recipe: Imagine,
+    zoo: Zoo,
+    device: str = "cpu",
+    folder: Path | None = None,
+    resume: bool = False,
+) -> Iterator[Step]:
+    """Paint the pictures of a recipe; see `run` for the arguments and errors.
+
+    Yields:
+        A step an iteration, with the picture before it; a `Painted` step for each picture when it
+        is finished. Indices count through all pictures.
+    """
+    stage = set_stage(recipe, zoo, device)
+    record = record_of(folder, stage.recipe, resume)
+    for number in range(record.first(), recipe.count):
+        painting = Painting(stage, zoo, number)
+        record.open(painting)
+        yield from _paint(painting, record)
+    record.close()
+
+
+def _paint(painting: Painting, record: Record) -> Iterator[Step]:
+    """Paint one picture to its end, and keep it; if anything comes between, keep what there is."""
+    try:
+        for step in painting.steps():
+            record.note(painting, step)
+            yield step
+    except (KeyboardInterrupt, GeneratorExit, Diverged):
+        if painting.iterations > 0:
+            record.keep(painting.artifact())
+        raise
+    finished = painting.finished()
+    assert finished.artifact is not None
+    record.keep(finished.artifact)
+    yield finished

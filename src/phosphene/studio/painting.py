@@ -1,0 +1,114 @@
+"""One picture in progress. Knows no files: it paints, it can be saved and go on another day."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from phosphene.core.protocols import Step
+from phosphene.core.rng import Rng
+from phosphene.prompting.optimise import Optimisation
+from phosphene.studio.artifact import Artifact, Painted, artifact_of
+from phosphene.studio.camera import move
+from phosphene.studio.stage import Stage
+from phosphene.studio.start import start
+from phosphene.zoo import Zoo
+
+
+class Painting:
+    """The optimisation of one picture of a recipe.
+
+    Everything random is keyed by the picture's own seed, so the i-th of many pictures is the sole
+    picture of seed + i, and looking at it, saving frames or stopping does not change it.
+
+    Args:
+        number: Which picture of the recipe, from 0.
+    """
+
+    def __init__(self, stage: Stage, zoo: Zoo, number: int) -> None:
+        assert stage.recipe.seed is not None
+        rng = Rng((stage.recipe.seed + number,), "/imagine")
+        self.stage, self.number = stage, number
+        self.optimisation = Optimisation(
+            stage.decoder,
+            start(stage, zoo, rng.fork("start")),
+            stage.objective(rng.fork("objective")),
+            stage.settings,
+        )
+        self._whole = self._snapshot()
+
+    @property
+    def seed(self) -> int:
+        """Of this picture."""
+        assert self.stage.recipe.seed is not None
+        return self.stage.recipe.seed + self.number
+
+    @property
+    def iterations(self) -> int:
+        """Whole iterations made."""
+        return self._whole[0]
+
+    def steps(self, stop: int | None = None) -> Iterator[Step]:
+        """Paint on, to the end or until so many iterations are made.
+
+        Yields:
+            A step an iteration, with the picture before it.
+        Raises:
+            Diverged: the loss stopped being finite; the picture before that is kept.
+        """
+        stop = self.stage.settings.iterations if stop is None else stop
+        while self.optimisation.index < stop:
+            self._move_camera()
+            step = self.optimisation.step()
+            self._whole = self._snapshot()
+            assert step.images is not None
+            scalars = {**step.scalars, "picture": float(self.number)}
+            yield Step(*self._place(step.index), self.stage.crop(step.images), scalars)
+
+    def finished(self) -> Painted:
+        """The picture after the last whole iteration, as the last step."""
+        artifact = self.artifact()
+        scalars = {"picture": float(self.number)}
+        place = self._place(self.stage.settings.iterations)
+        return Painted(*place, artifact.image[None], scalars, artifact)
+
+    def artifact(self) -> Artifact:
+        """The picture after the last whole iteration, even if one was interrupted since."""
+        iterations, latent = self._whole
+        self.optimisation.replace(self.optimisation.latent.with_data(latent))
+        return artifact_of(
+            self.stage.crop(self.optimisation.paint())[0].cpu(),
+            self.stage.recipe,
+            self.number,
+            iterations,
+            models=self.stage.models,
+            inputs=self.stage.inputs,
+            platform=self.stage.platform,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next iteration depends on; to be asked between steps."""
+        return {"number": self.number, "optimisation": self.optimisation.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from `state()`, bit for bit."""
+        self.optimisation.load_state(state["optimisation"])
+        self._whole = self._snapshot()
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Index among all steps of the recipe, and their number."""
+        steps = self.stage.settings.iterations + 1
+        return self.number * steps + index, self.stage.recipe.count * steps
+
+    def _move_camera(self) -> None:
+        """In a zoom, look from elsewhere every few iterations and go on from what is seen."""
+        zoom, index = self.stage.recipe.zoom, self.optimisation.index
+        if zoom is None or index == 0 or index % zoom.every:
+            return
+        with torch.no_grad():
+            moved = move(self.optimisation.paint(), zoom)
+            self.optimisation.replace(self.stage.decoder.encode(moved))
+
+    def _snapshot(self) -> tuple[int, Tensor]:
+        return self.optimisation.index, self.optimisation.latent.data.detach().clone()

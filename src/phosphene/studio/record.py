@@ -1,0 +1,128 @@
+"""What a run writes into its folder while it goes: preview, frames, checkpoint, pictures, video."""
+
+import time
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from phosphene.core.images import save_png
+from phosphene.core.protocols import Step
+from phosphene.studio.artifact import Artifact
+from phosphene.studio.folder import RunFolder
+from phosphene.studio.painting import Painting
+from phosphene.studio.recipe import Imagine
+from phosphene.studio.video import write_video
+from phosphene.training.checkpoint import load_state, save_state
+
+CHECKPOINT_SECONDS = 10.0
+PREVIEW_SECONDS = 1.0
+VIDEO_FRAMES = 120  # a video whose recipe names no save_every has about so many
+
+
+@runtime_checkable
+class Record(Protocol):
+    """Where a run leaves its traces."""
+
+    def first(self) -> int: ...
+
+    def open(self, painting: Painting) -> None: ...
+
+    def note(self, painting: Painting, step: Step) -> None: ...
+
+    def keep(self, artifact: Artifact) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class NoRecord:
+    """Leaves none."""
+
+    def first(self) -> int:
+        return 0
+
+    def open(self, painting: Painting) -> None: ...
+
+    def note(self, painting: Painting, step: Step) -> None: ...
+
+    def keep(self, artifact: Artifact) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class FolderRecord:
+    """Leaves them in a folder. None of it changes the pictures.
+
+    Args:
+        recipe: Complete.
+        resume: Go on from the folder's checkpoint, if it has one.
+    Raises:
+        CheckpointError: its checkpoint is damaged.
+    """
+
+    def __init__(self, folder: RunFolder, recipe: Imagine, resume: bool) -> None:
+        self.folder, self.recipe, self.resume = folder, recipe, resume
+        self.frame_every = _frame_every(recipe)
+        self._state = load_state(folder.checkpoint) if resume and folder.has_checkpoint() else None
+        self._begun = False
+        self._saved = self._shown = time.monotonic()
+
+    def first(self) -> int:
+        """Number of the picture that the run is at."""
+        return 0 if self._state is None else int(self._state["number"])
+
+    def open(self, painting: Painting) -> None:
+        """Make the folder ready for a picture, and bring the picture to where it was.
+
+        Raises:
+            StorageError: the folder cannot be written, or holds another run.
+        """
+        if not self._begun:  # not earlier: until a picture can be begun, nothing is written
+            self.folder.begin(self.recipe, self.resume)
+            self._begun = True
+        if self._state is not None and int(self._state["number"]) == painting.number:
+            painting.load_state(self._state)
+
+    def note(self, painting: Painting, step: Step) -> None:
+        """Save what is due after a step: a frame, the preview, a checkpoint."""
+        assert step.images is not None
+        made = painting.iterations - 1  # the step's picture is the one before it
+        if self.frame_every and made % self.frame_every == 0:
+            save_png(step.images[0], self.folder.frame(painting.seed, made))
+        now = time.monotonic()
+        if now - self._shown >= PREVIEW_SECONDS or not self.folder.preview.exists():
+            save_png(step.images[0], self.folder.preview)
+            self._shown = now
+        if now - self._saved >= CHECKPOINT_SECONDS:
+            save_state(self.folder.checkpoint, painting.state())
+            self._saved = now
+
+    def keep(self, artifact: Artifact) -> None:
+        """Save a picture; with a video of its frames, if it is finished and one is wanted."""
+        seed, made = artifact.manifest.seed, artifact.manifest.iterations
+        artifact.save(self.folder.picture(self.recipe, seed))
+        if made < (self.recipe.iterations or 0):
+            return
+        if self.frame_every:
+            save_png(artifact.image, self.folder.frame(seed, made))
+        if self.recipe.video:
+            path = self.folder.video(self.recipe, seed)
+            write_video(self.folder.frames(seed), path, self.recipe.fps)
+
+    def close(self) -> None:
+        """Remove what only an unfinished run needs."""
+        self.folder.tidy(keep_frames=self.recipe.save_every is not None)
+
+
+def record_of(path: Path | None, recipe: Imagine, resume: bool) -> Record:
+    """Return a record in the folder at `path`, or one that writes nothing."""
+    return NoRecord() if path is None else FolderRecord(RunFolder(path), recipe, resume)
+
+
+def _frame_every(recipe: Imagine) -> int | None:
+    """Iterations between saved frames."""
+    if recipe.save_every is not None:
+        return recipe.save_every
+    if recipe.zoom is not None:
+        return recipe.zoom.every
+    if recipe.video is not None:
+        return max(1, (recipe.iterations or 0) // VIDEO_FRAMES)
+    return None

@@ -1,0 +1,106 @@
+"""Where the search for a picture starts: the table of strategies."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from phosphene.core.errors import Unsupported
+from phosphene.core.latent import Latent, Space
+from phosphene.core.rng import Rng
+from phosphene.prompting.objective import PromptObjective
+from phosphene.prompting.optimise import Optimisation
+from phosphene.prompting.sketches import Sketchbook, extend
+from phosphene.studio.stage import Stage
+from phosphene.zoo import Zoo
+
+SKETCHES = "sketches"  # family of the models that hold starts
+NUM_TRIES = 4
+TRIAL_ITERATIONS = 10
+
+Strategy = Callable[[Stage, Zoo, Rng], Latent]
+
+
+def start(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """Return the codes that the optimisation of one picture starts from, 1 d h w.
+
+    Raises:
+        RecipeError: the strategy needs what the recipe or the model does not have.
+    """
+    return STRATEGIES[stage.recipe.start](stage, zoo, rng)
+
+
+def _auto(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """The init image if there is one, else a sketch if the model has some, else noise."""
+    if stage.init is not None:
+        return _image(stage, zoo, rng)
+    if sketchbook_of(stage, zoo) is not None:
+        return _retrieval(stage, zoo, rng)
+    return _codebook(stage, zoo, rng)
+
+
+def _image(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """The init image's codes."""
+    with torch.no_grad():
+        return stage.decoder.encode(stage.init_images())
+
+
+def _codebook(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """Codebook entries drawn at random, as the classic script does."""
+    vocabulary = stage.decoder.spec.vocab
+    assert vocabulary is not None
+    tokens = rng.fork("codebook").integers(*stage.grid, high=vocabulary)
+    tokens = tokens.to(torch.device(stage.platform.device))
+    with torch.no_grad():
+        return stage.decoder.lookup(Latent(Space.TOKENS, tokens))
+
+
+def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """A sketch that the first perceptor finds near the first scene."""
+    book = sketchbook_of(stage, zoo)
+    if book is None:
+        raise Unsupported(
+            f"start: no sketches come with {stage.recipe.model[:80]!r}; use 'codebook' or 'best-of'"
+        )
+    scene = PromptObjective.of_scene(stage.story.scenes[0], stage.gazes[:1], rng, stage.pictures)
+    target = F.normalize((scene.weights[:, None] * scene.targets[0].cpu()).sum(dim=0), dim=0)
+    rows, columns = stage.grid
+    factor = stage.decoder.factor
+    with torch.no_grad():
+        images = book.paint(book.choose(target, rng), stage.decoder)
+        return stage.decoder.encode(extend(images, rows * factor, columns * factor))
+
+
+def _best_of(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """Several starts that go a few iterations; the one that fits best so far goes on."""
+    seek = _retrieval if sketchbook_of(stage, zoo) is not None else _codebook
+    starts = [seek(stage, zoo, rng.fork(f"try {i}")) for i in range(NUM_TRIES)]
+    latent = starts[0].with_data(torch.cat([s.data for s in starts]))
+    objective = stage.objective(Rng(rng.seeds * NUM_TRIES, rng.purpose))
+    trial = Optimisation(stage.decoder, latent, objective, stage.settings)
+    for _ in range(TRIAL_ITERATIONS):
+        trial.step()
+    with torch.no_grad():
+        best = int(objective(TRIAL_ITERATIONS)(trial.paint()).argmin())
+    return trial.latent.with_data(trial.latent.data[best : best + 1].detach())
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "auto": _auto,
+    "image": _image,
+    "codebook": _codebook,
+    "retrieval": _retrieval,
+    "best-of": _best_of,
+}
+
+
+def sketchbook_of(stage: Stage, zoo: Zoo) -> Sketchbook | None:
+    """Find the sketches drawn with the recipe's model and seen by its first perceptor."""
+    made_of = {stage.recipe.model, stage.recipe.perceptors[0].partition(":")[0]}
+    for card in zoo.cards():
+        if card.family == SKETCHES and made_of <= set(card.needs):
+            book: Any = zoo.load(card.name)
+            assert isinstance(book, Sketchbook)
+            return book
+    return None

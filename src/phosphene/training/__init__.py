@@ -1,0 +1,1 @@
+"""Data, the training loop and what watches over it. Knows no model."""

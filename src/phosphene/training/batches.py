@@ -1,0 +1,120 @@
+"""Batches keyed by step: the same (seed, step) is the same batch, however one got there."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, TypedDict
+
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from phosphene.core.errors import RecipeError
+from phosphene.core.rng import Rng
+from phosphene.training.example import Source
+
+AHEAD = 2  # batches prepared in advance
+
+
+class Batch(TypedDict):
+    """Pictures 0..255, shape (b, 3, h, w), and their captions."""
+
+    images: UInt8[Tensor, "b c h w"]
+    captions: tuple[str, ...]
+
+
+class Batches:
+    """Batches of a source, each epoch in another order.
+
+    Args:
+        source: The examples. Where it has `siblings` n, n consecutive examples stay together.
+        batch_size: Examples a batch; batches run on over the end of an epoch.
+        seed: Decides the order.
+        workers: Processes that prepare batches in `iterate`; 0 uses one thread.
+    Raises:
+        RecipeError: an empty source, or numbers out of range.
+    """
+
+    def __init__(self, source: Source, batch_size: int, seed: int = 0, workers: int = 0) -> None:
+        if batch_size < 1:
+            raise RecipeError(f"batch size {batch_size} is out of range; use 1 or more")
+        if workers < 0:
+            raise RecipeError(f"workers {workers} is out of range; use 0 or more")
+        if len(source) < 1:
+            raise RecipeError("the source holds no examples")
+        self.source, self.batch_size, self.workers = source, batch_size, workers
+        self.siblings = max(1, int(getattr(source, "siblings", 1)))
+        self._seed = seed
+
+    def indices(self, step: int) -> list[int]:
+        """The examples of batch `step` (0 or above)."""
+        total, first = len(self.source), step * self.batch_size
+        groups = -(-total // self.siblings)
+        chosen = []
+        for position in range(first, first + self.batch_size):
+            epoch, place = divmod(position, groups * self.siblings)
+            group, member = divmod(place, self.siblings)
+            order = _permutation(self._seed, epoch, groups)
+            chosen.append(min(int(order[group]) * self.siblings + member, total - 1))
+        return chosen
+
+    def batch(self, step: int) -> Batch:
+        """Return batch `step`; depends on the seed and the step alone."""
+        examples = [self.source.example(index) for index in self.indices(step)]
+        images = torch.stack([example.image for example in examples])
+        return Batch(images=images, captions=tuple(example.caption for example in examples))
+
+    def iterate(self, start: int, stop: int) -> Iterator[Batch]:
+        """Yield batches `start` to `stop` - 1, prepared ahead of need; they equal `batch`'s."""
+        if self.workers == 0:
+            yield from self._by_thread(start, stop)
+            return
+        loader = DataLoader(
+            _Steps(self, start, stop),
+            batch_size=None,
+            num_workers=self.workers,
+            collate_fn=_as_is,
+            prefetch_factor=AHEAD,
+        )
+        yield from loader
+
+    def _by_thread(self, start: int, stop: int) -> Iterator[Batch]:
+        waiting: deque[Future[Batch]] = deque()
+        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+            try:
+                for step in range(start, stop):
+                    waiting.append(pool.submit(self.batch, step))
+                    if len(waiting) > AHEAD:
+                        yield waiting.popleft().result()
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Steps(Dataset[Batch]):
+    """A range of steps as torch's loader wants it."""
+
+    def __init__(self, batches: Batches, start: int, stop: int) -> None:
+        self.batches, self.start, self.stop = batches, start, stop
+
+    def __len__(self) -> int:
+        return max(0, self.stop - self.start)
+
+    def __getitem__(self, step: int) -> Batch:
+        if step >= len(self):
+            raise IndexError(step)
+        return self.batches.batch(self.start + step)
+
+
+def _as_is(batch: Any) -> Any:
+    return batch
+
+
+@lru_cache(maxsize=4)
+def _permutation(seed: int, epoch: int, count: int) -> Int[Tensor, " n"]:
+    """The order of an epoch."""
+    keys = Rng((seed,)).fork("epoch").fork(epoch).uniform(count)[0]
+    return keys.argsort(stable=True)

@@ -1,0 +1,53 @@
+"""Pickles: a state dict passes, nothing that could run code does."""
+
+import io
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from phosphene.core.errors import CheckpointError, UnsafeModel
+from phosphene.zoo.pickled import read_tensors
+
+
+def saved(value: Any, zipped: bool = True) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(value, buffer, _use_new_zipfile_serialization=zipped)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_state_dict(zipped: bool) -> None:
+    tensors = read_tensors(saved(OrderedDict(w=torch.arange(3)), zipped), "m")
+    assert tensors["w"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_code_is_refused(tmp_path: Path, protocol: int) -> None:
+    canary = tmp_path / "canary"
+
+    class Bomb:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (os.mkdir, (str(canary),))
+
+    for data in (pickle.dumps(Bomb(), protocol=protocol), saved({"w": Bomb()})):
+        with pytest.raises((UnsafeModel, CheckpointError)):
+            read_tensors(data, "m")
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"w": torch.zeros(1), "epoch": 3}, {1: torch.zeros(1)}])
+def test_other_contents(value: Any) -> None:
+    with pytest.raises(CheckpointError, match="'m' holds"):
+        read_tensors(saved(value), "m")
+
+
+@pytest.mark.parametrize("keep", [0, 1, 10, 100, 300])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_truncated(keep: int, zipped: bool) -> None:
+    with pytest.raises((CheckpointError, UnsafeModel)):
+        read_tensors(saved({"w": torch.zeros(100)}, zipped)[:keep], "m")
