@@ -95,7 +95,7 @@ def test_what_was_interrupted_is_the_picture_after_the_last_whole_iteration(zoo,
     monkeypatch.setattr(painting.optimisation.optimizer, "step", interrupted)
     with pytest.raises(KeyboardInterrupt):
         next(steps)
-    assert painting.artifact() .manifest == whole.artifact().manifest
+    assert painting.artifact().manifest == whole.artifact().manifest
     assert painting.iterations == 3
 
 
