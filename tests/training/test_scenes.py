@@ -181,6 +181,8 @@ def test_renderings_are_common_and_say_no_colour_they_lose(scenes):
         if RENDERINGS[scene.rendering].keeps == "shapes":
             assert scene.said_ground == ""
             assert all(figure.colour is None for figure in scene.figures)
+        if RENDERINGS[scene.rendering].keeps == "objects" and scene.said_ground:
+            assert scene.ground in grounds.PLACES
 
 
 def test_objects_are_told_from_their_ground(scenes):

@@ -219,6 +219,9 @@ PLACES: Mapping[str, tuple[Paint, tuple[str, ...]]] = {
 CLASHES: Mapping[str, frozenset[str]] = {
     "night": frozenset({"sun", "rainbow", "sunrise", "sunset"}),
     "sunset": frozenset({"sunrise", "sunset", "moon", "night"}),
+    "desert": frozenset({"island", "water", "wave", "ocean", "snow"}),
+    "water": frozenset({"desert", "sun", "sunrise", "sunset"}),
+    "fire": frozenset({"ice", "snow", "snowman", "snowflake"}),
 }
 
 

@@ -25,7 +25,8 @@ class Rendering:
         apply: The filter; see `pixels` for the ranges.
         medium: Nouns for "a ... of a dog"; may be empty.
         tags: Words for "dog, ...", "dog | ..." and "dog in the style of ...".
-        keeps: What stays true of a caption: all colours, the objects' colours, or shapes alone.
+        keeps: What stays true of a caption: all colours, the objects' colours and places (but not
+            plain grounds), or shapes alone.
         coarse: Whether it dissolves small objects.
     """
 

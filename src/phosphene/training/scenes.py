@@ -281,7 +281,8 @@ def _roll_ground(words: frozenset[str], rendering: str | None, dice: Random) -> 
         name = dice.choice(list(grounds.COLOURS))
         article = "an" if name == "orange" else "a"
         long = f"on {article} {name} background"
-        return name, dice.choice((long, long, f"on {name}")) if dice.random() < 0.85 else ""
+        said = keeps == "colours" and dice.random() < 0.85
+        return name, dice.choice((long, long, f"on {name}")) if said else ""
     name = dice.choice(grounds.places_for(words))
     _, phrases = grounds.PLACES[name]
     return name, dice.choice(phrases) if dice.random() < 0.9 else ""
