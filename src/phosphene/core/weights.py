@@ -205,7 +205,7 @@ def read_values(
         raise DeviceError(f"not enough memory for {what} of {name!r} ({span:,} bytes)") from None
     view, filled = data.numpy().data, 0
     while filled < span:
-        count = file.readinto(view[filled:])  # type: ignore[attr-defined]
+        count = file.readinto(view[filled:])
         if not count:
             raise CheckpointError(f"{name!r} ends inside {what}; fetch it again")
         filled += count
