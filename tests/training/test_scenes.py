@@ -206,7 +206,7 @@ def test_siblings_share_their_objects(emoji_set):
     ("kwargs", "message"),
     [
         ({"split": "test"}, "unknown split 'test'"),
-        ({"size": 8}, "size 8 is out of range"),
+        ({"size": 4}, "size 4 is out of range"),
     ],
 )
 def test_wrong_requests_are_one_line(emoji_set, kwargs, message):

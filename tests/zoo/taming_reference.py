@@ -5,10 +5,11 @@ configs and key names say; it shares no code with `phosphene.families.tokens.vqg
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
 
@@ -128,6 +129,28 @@ def drawn_weights(shape: Shape, seed: int = 0) -> Weights:
     if shape.gumbel:
         conv("quantize.proj", shape.z_channels, shape.n_embed, 1)
     return weights
+
+
+def published(shape: Shape, weights: Weights, folder: Path, prefix: str = "") -> tuple[Path, Path]:
+    """A checkpoint as Lightning writes it, and its YAML."""
+    checkpoint, config = folder / "last.ckpt", folder / "model.yaml"
+    state = {f"{prefix}{name}": value for name, value in weights.items()}
+    beside = {"loss.discriminator.main.0.weight": torch.ones(2), "loss.logvar": torch.zeros(())}
+    state |= {f"{prefix}{name}": value for name, value in beside.items()}
+    torch.save(
+        {
+            "epoch": 7,
+            "global_step": 100,
+            "pytorch-lightning_version": "1.0.8",
+            "callbacks": {nn.Identity: {"best_model_score": torch.tensor(0.1)}},
+            "optimizer_states": [{"state": {0: {"exp_avg": torch.ones(3)}}, "param_groups": []}],
+            "lr_schedulers": [],
+            "state_dict": state,
+        },
+        checkpoint,
+    )
+    config.write_text(shape.yaml())
+    return checkpoint, config
 
 
 class Reference:

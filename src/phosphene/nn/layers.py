@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-FeatureMap = Float[Tensor, "b c h w"]
+FeatureMap = Float[Tensor, "_b _c _h _w"]  # layers change widths and sides: names are not bound
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -94,7 +94,7 @@ class ResBlock(nn.Module):
         if in_channels != out_channels:
             self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
-    def forward(self, x: FeatureMap) -> FeatureMap:
+    def forward(self, x: FeatureMap) -> Float[Tensor, "b d h w"]:
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
         if hasattr(self, "nin_shortcut"):
@@ -132,7 +132,7 @@ class Downsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
-    def forward(self, x: FeatureMap) -> FeatureMap:
+    def forward(self, x: FeatureMap) -> Float[Tensor, "b c half_h half_w"]:
         y: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
         return y
 
@@ -144,6 +144,6 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: FeatureMap) -> FeatureMap:
+    def forward(self, x: FeatureMap) -> Float[Tensor, "b c 2*h 2*w"]:
         y: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return y

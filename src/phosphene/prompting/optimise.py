@@ -91,6 +91,7 @@ class Optimisation:
             latent = self.decoder.snap(latent)
         return self.decoder.decode(latent)
 
+    @torch.enable_grad()
     def step(self) -> Step:
         """Make one step; the images are the picture before it.
 

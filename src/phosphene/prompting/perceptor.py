@@ -117,8 +117,17 @@ class EmojiPerceptor(nn.Module):
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "b d"]:
         """Unit embeddings of texts."""
-        with torch.no_grad():
-            states, mask = self._text[0].tokens(texts)
+        return self.read(*self.tokens(texts))
+
+    @torch.no_grad()
+    def tokens(self, texts: Sequence[str]) -> tuple[Float[Tensor, "b n 384"], Bool[Tensor, "b n"]]:
+        """The frozen text network's states of texts, for `read`."""
+        return self._text[0].tokens(texts)
+
+    def read(
+        self, states: Float[Tensor, "b n w"], mask: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b d"]:
+        """Unit embeddings of texts from their states; differentiable in the reader."""
         return F.normalize(self.reader(states, mask), dim=1)
 
 

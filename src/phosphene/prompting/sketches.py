@@ -50,7 +50,7 @@ class Sketchbook(nn.Module):
         return decoder.decode(Latent(Space.TOKENS, tokens)).clamp(-1, 1)
 
 
-def extend(images: Images, height: int, width: int) -> Images:
+def extend(images: Images, height: int, width: int) -> Float[Tensor, "b c {height} {width}"]:
     """Give pictures another shape by extending their borders, then scale to the size."""
     h, w = images.shape[-2:]
     scale = min(height / h, width / w)

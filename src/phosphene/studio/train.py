@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from phosphene.core.errors import RecipeError, Unsupported, did_you_mean
 from phosphene.core.protocols import Autoencoder, Learner, Step
 from phosphene.core.rng import Rng
+from phosphene.core.runtime import painting_dtype
 from phosphene.core.weights import save_weights
 from phosphene.families.tokens.training import VQGANLearner, VQGANTraining
 from phosphene.families.tokens.vqgan import VQGANConfig
@@ -115,7 +116,8 @@ def _perceptor(recipe: Train, zoo: Zoo) -> Learner:
     config = settings_of(PerceptorConfig, recipe.model, "model")
     settings = settings_of(ContrastiveTraining, recipe.settings, "settings")
     text, features = zoo.load(recipe.text), zoo.load(recipe.features).state_dict()
-    painter = zoo.load(recipe.painter) if recipe.painter else None
+    dtype = painting_dtype(torch.device("cpu"))
+    painter = zoo.load(recipe.painter, dtype=dtype) if recipe.painter else None
     if painter is not None and not isinstance(painter, Autoencoder):
         raise Unsupported(f"painter: {recipe.painter!r} is no autoencoder with a codebook")
     rng = Rng((recipe.seed,), "/learner")

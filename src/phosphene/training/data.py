@@ -12,7 +12,7 @@ from phosphene.core.errors import RecipeError
 from phosphene.training.batches import Batch, Batches
 from phosphene.training.example import Example, Source
 from phosphene.training.folder import FolderSource
-from phosphene.training.pictures import Split, demand_split
+from phosphene.training.pictures import demand_split
 from phosphene.training.scenes import SceneSource
 from phosphene.training.shards import ShardSource
 
@@ -29,7 +29,7 @@ __all__ = [
 
 
 def open_source(
-    location: str | Path, size: int, seed: int = 0, split: Split = "train", siblings: int = 1
+    location: str | Path, size: int, seed: int = 0, split: str = "train", siblings: int = 1
 ) -> Source:
     """Open what lies at a place.
 

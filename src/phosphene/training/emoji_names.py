@@ -96,6 +96,7 @@ _DROPPED_CONCEPTS = frozenset(
         "open-mailbox-with-lowered-flag",
         "placard",
         "identification-card",
+        "white-flower",
         "input-symbols",
         "cigarette",
     }

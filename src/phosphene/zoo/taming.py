@@ -19,7 +19,7 @@ from torch import Tensor
 
 from phosphene.core.errors import CheckpointError, RecipeError, did_you_mean
 from phosphene.core.unpickle import STATE, read_foreign
-from phosphene.core.weights import check_fit, save_weights
+from phosphene.core.weights import check_fit
 from phosphene.families.tokens.vqgan import VQGAN, CodebookKind, VQGANConfig
 
 CODEBOOKS: Mapping[str, CodebookKind] = {
@@ -41,7 +41,7 @@ HOLDER_PREFIX = "first_stage_model."
 # averages, a projection for viewing segmentations, a table of the codes a transformer used.
 LEFT_OUT = ("loss.", "model_ema.", "colorize", "quantize.used")
 LEFT_OUT_KEYS = frozenset({"optimizer_states", "lr_schedulers", "callbacks", "loops"})
-MAX_YAML_BYTES = 2**20
+MAX_YAML_BYTES = 2**16
 
 Count = Annotated[int, Field(strict=True, gt=0, le=2**20)]
 Counts = Annotated[tuple[Count, ...], Field(max_length=10)]
@@ -83,33 +83,16 @@ class _Params(BaseModel):
     remap: Any = None
 
 
-def convert_taming(
-    checkpoint: Path, config: Path, out: Path, dtype: torch.dtype | None = None
-) -> Path:
-    """Convert a published VQGAN into a safetensors file with its config.
+def read_taming(checkpoint: Path, config: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a published VQGAN as tensors under our names and the config that builds it.
 
     Args:
         checkpoint: The .ckpt file.
         config: The .yaml file published with it.
-        out: The file to write.
-        dtype: What weights are cast to (float16 halves the file); None keeps theirs.
-    Returns:
-        `out`.
     Raises:
         RecipeError: a config that is not of a VQGAN we know.
         UnsafeModel: a checkpoint that asks for code to be run.
         WeightsError: a checkpoint that is missing, damaged, or does not fit the config.
-        StorageError: `out` cannot be written.
-    """
-    tensors, values = read_taming(checkpoint, config)
-    save_weights(out, tensors, values, dtype)
-    return out
-
-
-def read_taming(checkpoint: Path, config: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read a published VQGAN as tensors under our names and the config that builds it.
-
-    The arguments and errors are those of `convert_taming`.
     """
     shape, prefix = read_config(config)
     source = str(checkpoint)
@@ -194,7 +177,7 @@ def _load(path: Path) -> Any:
         reason = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise RecipeError(f"cannot read the config {str(path)!r}: {reason}") from None
     if len(text) > MAX_YAML_BYTES:
-        raise RecipeError(f"{str(path)!r} is beyond 1 MB; a VQGAN's config has a page")
+        raise RecipeError(f"{str(path)!r} is beyond 64 kB; a VQGAN's config has a page")
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
