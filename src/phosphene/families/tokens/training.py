@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.core.errors import Unsupported
 from phosphene.core.images import Images, from_uint8
 from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
@@ -66,6 +67,8 @@ class VQGANLearner:
     def __init__(
         self, config: VQGANConfig, settings: VQGANTraining, features: Distance, rng: Rng
     ) -> None:
+        if config.codebook == "gumbel":
+            raise Unsupported("a gumbel codebook is read, not trained; train a cosine one")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.fork("weights").integers(1, high=2**62)))
             self.model = VQGAN(config).to(memory_format=torch.channels_last)
