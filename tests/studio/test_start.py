@@ -9,7 +9,7 @@ from phosphene.prompting.sketches import Sketchbook
 from phosphene.studio import start as module
 from phosphene.studio.stage import set_stage
 from phosphene.studio.start import start
-from tests.studio.fakes import tiny
+from tests.studio.fakes import Judge, tiny
 
 RNG = Rng((7,), "/imagine/start")
 
@@ -32,6 +32,8 @@ def sketched(monkeypatch, zoo):
     book.tokens.copy_(Rng((1,)).integers(4, 4, 4, high=32)[0])
     judge = zoo.load("tiny-judge")
     book.embeddings.copy_(judge.encode_text(["w", "x", "green heart", "y"]))
+    monkeypatch.setattr(Judge, "encode", Judge.encode_text, raising=False)
+    monkeypatch.setattr(module, "TEXT", "tiny-judge")
     monkeypatch.setattr(module, "sketchbook_of", lambda stage, zoo: book)
     return book
 
