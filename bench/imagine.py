@@ -84,7 +84,7 @@ def classic_iteration(model: VQGAN, clip: nn.Module, target: Tensor) -> Callable
 def our_iteration(model: VQGAN, clip: nn.Module, target: Tensor) -> Callable[[], object]:
     """The same through phosphene's own parts, as `phosphene imagine` puts them together."""
     model.to(torch.bfloat16).to(memory_format=torch.channels_last)
-    perceptor = TransformersPerceptor.of_clip(clip.to(torch.bfloat16), MEAN, STD, VIEW)
+    perceptor = TransformersPerceptor(clip.to(torch.bfloat16), None, MEAN, STD)
     cutouts = Cutouts(policy="random", count=CUTOUTS, size=VIEW)
     objective = PromptObjective(
         (Gaze(perceptor, cutouts),), (target,), torch.ones(1), torch.full((1,), -torch.inf),

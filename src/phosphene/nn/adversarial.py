@@ -30,7 +30,7 @@ class PatchDiscriminator(nn.Module):
         layers.append(spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 1)))
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, images: Images) -> Float[Tensor, "b 1 h w"]:
+    def forward(self, images: Images) -> Float[Tensor, "b 1 rows columns"]:
         logits: Tensor = self.layers(images)
         return logits
 

@@ -42,9 +42,10 @@ class _GroupNormChannelsLast(Function):
         g = mean.shape[1]
         x = x.permute(0, 2, 3, 1).reshape(b, h * w, c)
         dy = dy.permute(0, 2, 3, 1).reshape(b, h * w, c)
-        mean, rstd, scale = mean.float(), rstd.float(), weight.float()
-        sum_dy = dy.sum(1, dtype=torch.float32)  # b c
-        sum_dy_x = (dy * x).sum(1, dtype=torch.float32)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        mean, rstd, scale = mean.to(wide), rstd.to(wide), weight.to(wide)
+        sum_dy = dy.sum(1, dtype=wide)  # b c
+        sum_dy_x = (dy * x).sum(1, dtype=wide)
         group_dy = (sum_dy * scale).view(b, g, -1).sum(2)
         group_dy_x = (sum_dy_x * scale).view(b, g, -1).sum(2)
         by_x = (group_dy * mean - group_dy_x) * rstd**3 / (h * w * (c // g))
@@ -94,7 +95,7 @@ class ResBlock(nn.Module):
         if in_channels != out_channels:
             self.nin_shortcut = nn.Conv2d(in_channels, out_channels, 1)
 
-    def forward(self, x: FeatureMap) -> FeatureMap:
+    def forward(self, x: FeatureMap) -> Float[Tensor, "b d h w"]:
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
         if hasattr(self, "nin_shortcut"):
@@ -132,7 +133,7 @@ class Downsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
-    def forward(self, x: FeatureMap) -> FeatureMap:
+    def forward(self, x: FeatureMap) -> Float[Tensor, "b c half_h half_w"]:
         y: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
         return y
 
@@ -144,6 +145,6 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: FeatureMap) -> FeatureMap:
+    def forward(self, x: FeatureMap) -> Float[Tensor, "b c 2*h 2*w"]:
         y: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return y

@@ -6,7 +6,7 @@ direction that confuses it most (adversarial training). Encoders trained so have
 draw shapes: Santurkar et al. 2019, "Image Synthesis with a Single (Robust) Classifier".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class ContrastiveTraining:
     """
 
     learning_rate: float = 1e-3
-    image_share: float = 0.5
+    image_share: float = 0.2
     warmup_steps: int = 100
     noise_sigma: float = 0.5
     smallest_crop: float = 0.4
@@ -107,13 +107,14 @@ class ContrastiveLearner:
         with torch.no_grad():
             views = self.views(from_uint8(batch["images"]), rng, size)
         views.requires_grad_()
-        log = self._learn(views, batch["captions"], "")
+        states, mask = self.model.tokens(batch["captions"])
+        log = self._learn(views, states, mask, "")
         with torch.no_grad():
             assert views.grad is not None
             # uneven pushes, so that both near and far attacks are seen
             push = rng.fork("attack").uniform(len(views))[0].sqrt() * s.adversarial_step
             attacked = views + views.grad.sign() * push.view(-1, 1, 1, 1)
-        log |= self._learn(attacked.detach(), batch["captions"], "attacked_")
+        log |= self._learn(attacked.detach(), states, mask, "attacked_")
         with torch.no_grad():
             decay = min(s.ema, (1 + index) / (10 + index))
             current = self.model.state_dict()
@@ -121,9 +122,9 @@ class ContrastiveLearner:
                 value.lerp_(current[name], 1 - decay)
         return log | {"scale": float(self.model.log_scale.detach().exp()), "lr": rate}
 
-    def _learn(self, views: Images, captions: Sequence[str], prefix: str) -> dict[str, float]:
+    def _learn(self, views: Images, states: Tensor, mask: Tensor, prefix: str) -> dict[str, float]:
         """One optimiser step on views and their captions; the views' gradient is kept."""
-        texts = self.model.encode_text(captions)
+        texts = self.model.read(states, mask)
         seen = F.normalize(self.model.image(views), dim=1)
         logits = seen @ texts.T * self.model.log_scale.clamp(max=4.6052).exp()
         target = torch.arange(len(logits))

@@ -19,7 +19,7 @@ from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder, Objective, Perceptor
 from phosphene.core.rng import Rng
-from phosphene.core.runtime import resolve_device
+from phosphene.core.runtime import painting_dtype, resolve_device
 from phosphene.prompting.cutouts import Cutouts
 from phosphene.prompting.objective import (
     Gaze,
@@ -171,7 +171,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     judges = [split_weight(entry) for entry in recipe.perceptors]
     models = _model_hashes([recipe.model, *(name for name, _ in judges)], zoo)
 
-    decoder = _frozen(zoo.load(recipe.model, place))
+    decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
     if not isinstance(decoder, Canvas):
         raise Unsupported(
             f"{recipe.model[:80]!r} cannot paint by vqgan-clip: it is no autoencoder with a "

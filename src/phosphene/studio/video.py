@@ -2,8 +2,8 @@
 
 import subprocess
 from collections.abc import Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from PIL import Image
@@ -66,7 +66,7 @@ def _encode(frames: Sequence[Path], path: Path, fps: int, output: list[str]) -> 
         raise StorageError(f"cannot write the video: ffmpeg failed: {reason[:200]}")
 
 
-def _feed(pipe: IO[bytes], frames: Iterator[bytes]) -> None:
+def _feed(pipe: BufferedIOBase, frames: Iterator[bytes]) -> None:
     """Hand frames over; when ffmpeg has died, its own last words say why."""
     try:
         with pipe:
