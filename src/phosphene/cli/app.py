@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 the request cannot be carried out as written, 13
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -69,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if debug:
         arguments.remove(DEBUG)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_code_of(arguments, debug))
 
 
