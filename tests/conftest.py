@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import tests.typecheck  # noqa: F401  jaxtyping's hook imports no more than `tests`
+
 # spinning OpenMP threads make everything 10x slower when another process shares the cores
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 for offline in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -31,6 +31,7 @@ def ramps(height: int, width: int) -> Tensor:
 
 
 @pytest.mark.parametrize("policy", POLICIES)
+@settings(max_examples=30)
 @given(
     count=st.integers(1, 5),
     size=st.integers(1, 40),
@@ -182,10 +183,10 @@ def test_colour_jitter_changes_tones_only() -> None:
 @pytest.mark.parametrize("policy", POLICIES)
 def test_every_pixel_is_reached_over_some_steps(policy: str) -> None:
     images = torch.zeros(1, 3, 48, 64, requires_grad=True)
-    look = Cutouts(policy=policy, count=4, size=24)
+    look = Cutouts(policy=policy, count=4, size=24, noise=0.0)
     rng = Rng((3,))
     for step in range(100):  # the classic seldom sees the corners
-        look(images, rng.fork(step)).sum().backward()
+        torch.autograd.backward(look(images, rng.fork(step)).sum())
     assert images.grad is not None
     assert (images.grad > 0).all()
 

@@ -1,6 +1,8 @@
 """The embedded perceptor with random weights and a reader that knows no language."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor, nn
 from phosphene.core.errors import CheckpointError
 from phosphene.core.protocols import Perceptor
 from phosphene.core.rng import Rng
-from phosphene.prompting.perceptor import EmojiPerceptor, PerceptorConfig
+from phosphene.prompting.perceptor import EmojiPerceptor, PerceptorConfig, build
 
 CONFIG = PerceptorConfig(input_size=32, embed_dim=16)
 
@@ -23,9 +25,22 @@ class FakeReader:
         mask = torch.zeros(len(texts), longest, dtype=torch.bool)
         for i, text in enumerate(texts):
             for j, letter in enumerate(text):
-                states[i, j] = Rng((ord(letter),), "reader").normal(384)[0]
+                states[i, j] = Rng((ord(letter),), "/reader").normal(384)[0]
                 mask[i, j] = True
         return states, mask
+
+
+class FakeShelf:
+    """Holds one text network."""
+
+    def model(self, name: str) -> Any:
+        return {"fake": FakeReader()}[name]
+
+    def read(self, file_name: str) -> bytes:
+        raise FileNotFoundError(file_name)
+
+    def folder(self) -> Path:
+        raise FileNotFoundError
 
 
 def lively(network: nn.Module) -> None:
@@ -101,3 +116,18 @@ def test_weights_do_not_hold_the_text_network(perceptor: EmojiPerceptor) -> None
 def test_foreign_configs_are_refused() -> None:
     with pytest.raises(CheckpointError, match="not a perceptor config"):
         PerceptorConfig.from_dict({"resolution": 256})
+
+
+def test_the_zoo_builds_it_frozen(perceptor: EmojiPerceptor) -> None:
+    config = {"family": "perceptor", "size": 32, "text": "fake", **CONFIG.to_dict()}
+    tensors = {name: tensor.half() for name, tensor in perceptor.state_dict().items()}
+    built = build(tensors, config, FakeShelf())
+    assert not any(p.requires_grad for p in built.parameters())
+    x, texts = pictures(2), ["frog", "a green heart"]
+    for got, wanted in (
+        (built.encode_image(x), perceptor.encode_image(x)),
+        (built.encode_text(texts), perceptor.encode_text(texts)),
+    ):
+        assert (nn.functional.cosine_similarity(got, wanted) > 0.99).all()
+    with pytest.raises(CheckpointError):
+        build({}, config, FakeShelf())

@@ -3,10 +3,10 @@ import stat
 
 import pytest
 from PIL import Image
-from tests.training.conftest import pack, write_packages
 
 from phosphene.core.errors import MissingTool, RecipeError, StorageError
 from phosphene.training import emoji
+from tests.training.conftest import pack, write_packages
 
 
 def index_of(root):

@@ -181,6 +181,8 @@ def test_renderings_are_common_and_say_no_colour_they_lose(scenes):
         if RENDERINGS[scene.rendering].keeps == "shapes":
             assert scene.said_ground == ""
             assert all(figure.colour is None for figure in scene.figures)
+        if RENDERINGS[scene.rendering].keeps == "objects" and scene.said_ground:
+            assert scene.ground in grounds.PLACES
 
 
 def test_objects_are_told_from_their_ground(scenes):
@@ -206,7 +208,7 @@ def test_siblings_share_their_objects(emoji_set):
     ("kwargs", "message"),
     [
         ({"split": "test"}, "unknown split 'test'"),
-        ({"size": 8}, "size 8 is out of range"),
+        ({"size": 4}, "size 4 is out of range"),
     ],
 )
 def test_wrong_requests_are_one_line(emoji_set, kwargs, message):

@@ -8,8 +8,9 @@ overflow; the limits keep a hostile header from costing time or memory.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BufferedIOBase
 from math import prod
-from typing import Any, BinaryIO
+from typing import Any
 
 from phosphene.core.errors import CheckpointError, UnsafeModel
 
@@ -62,7 +63,7 @@ class Header:
         return sum(prod(entry.shape) for entry in self.entries)
 
 
-def read_header(file: BinaryIO, size: int, name: str) -> Header:
+def read_header(file: BufferedIOBase, size: int, name: str) -> Header:
     """Read and check the header of an open file of `size` bytes, leaving it at the first data byte.
 
     Raises:

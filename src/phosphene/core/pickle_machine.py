@@ -13,7 +13,8 @@ import pickletools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from io import BufferedIOBase
+from typing import Any
 
 from phosphene.core.errors import CheckpointError, UnsafeModel
 
@@ -45,9 +46,7 @@ class Vocabulary:
     persistent: Callable[[Any], Any] | None = None
 
 
-def read_pickle(
-    file: BinaryIO | io.BufferedIOBase, max_bytes: int, source: str, vocabulary: Vocabulary
-) -> Any:
+def read_pickle(file: BufferedIOBase, max_bytes: int, source: str, vocabulary: Vocabulary) -> Any:
     """Read one pickle from an open file, leaving it at the first byte after.
 
     Args:

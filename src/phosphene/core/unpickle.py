@@ -14,9 +14,10 @@ import zipfile
 import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -228,7 +229,7 @@ class _Storages:
         return Vocabulary(CALLS, INERT, self.refer)
 
 
-def _read_zip(file: BinaryIO, size: int, source: str, skip: frozenset[str]) -> dict[Any, Any]:
+def _read_zip(file: BufferedIOBase, size: int, source: str, skip: frozenset[str]) -> dict[Any, Any]:
     try:
         with zipfile.ZipFile(file) as archive:
             members = _members(archive, size, source)
@@ -284,7 +285,9 @@ def _program(members: Mapping[str, zipfile.ZipInfo], source: str) -> str:
     return found[0]
 
 
-def _read_legacy(file: BinaryIO, size: int, source: str, skip: frozenset[str]) -> dict[Any, Any]:
+def _read_legacy(
+    file: BufferedIOBase, size: int, source: str, skip: frozenset[str]
+) -> dict[Any, Any]:
     """Read five pickles (magic, version, system, structure, keys), then the storages' bytes."""
     storages = _Storages(source)
     try:

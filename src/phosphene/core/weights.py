@@ -5,12 +5,12 @@ The metadata key `phosphene` holds `{"format": 1, "config": {...}}` as JSON. A c
 """
 
 import hashlib
-import io
 import json
 import re
 from collections.abc import Mapping
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import SafetensorError
@@ -32,7 +32,6 @@ __all__ = [
     "sha256_of",
 ]
 
-Bytes = BinaryIO | io.BufferedIOBase  # a member of a zip is the second alone
 DTYPES = {
     "BOOL": torch.bool,
     "U8": torch.uint8,
@@ -140,7 +139,9 @@ def read_weights(path: Path, sha256: str | None = None) -> tuple[dict[str, Tenso
         raise unreadable(path, error) from None
 
 
-def read_stream(file: BinaryIO, size: int, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_stream(
+    file: BufferedIOBase, size: int, name: str
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read tensors and config from an open file of `size` bytes; see `read_weights`.
 
     It reads forward only, so a member of a zip will do.
@@ -187,7 +188,9 @@ def check_fit(module: nn.Module, tensors: Mapping[str, Tensor], source_name: str
         )
 
 
-def read_values(file: Bytes, span: int, dtype: torch.dtype, what: str, name: str) -> Tensor:
+def read_values(
+    file: BufferedIOBase, span: int, dtype: torch.dtype, what: str, name: str
+) -> Tensor:
     """Read `span` bytes, which the caller knows to be there, as a flat tensor.
 
     Args:
@@ -202,7 +205,7 @@ def read_values(file: Bytes, span: int, dtype: torch.dtype, what: str, name: str
         raise DeviceError(f"not enough memory for {what} of {name!r} ({span:,} bytes)") from None
     view, filled = data.numpy().data, 0
     while filled < span:
-        count = file.readinto(view[filled:])  # type: ignore[union-attr]
+        count = file.readinto(view[filled:])
         if not count:
             raise CheckpointError(f"{name!r} ends inside {what}; fetch it again")
         filled += count
@@ -210,7 +213,7 @@ def read_values(file: Bytes, span: int, dtype: torch.dtype, what: str, name: str
     return data.ne(0) if dtype == torch.bool else data.view(dtype)
 
 
-def _read_tensor(file: Bytes, entry: Entry, name: str) -> Tensor:
+def _read_tensor(file: BufferedIOBase, entry: Entry, name: str) -> Tensor:
     what = f"tensor {entry.name!r}"
     flat = read_values(file, entry.end - entry.begin, DTYPES[entry.dtype], what, name)
     return flat.reshape(entry.shape)

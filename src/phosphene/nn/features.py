@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from phosphene.core.images import Images
 from phosphene.core.weights import Shelf, load_into
 
-Maps = list[Float[Tensor, "b c h w"]]
+Maps = list[Float[Tensor, "_ _ _ _"]]  # each of its own shape; a single target broadcasts
 
 # One row a stage: repeats, kernel, stride, expansion, channels (table 1 of the paper).
 STAGES = (

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-FeatureMap = Float[Tensor, "b c h w"]
+FeatureMap = Float[Tensor, "_b _c _h _w"]  # layers change widths and sides: names are not bound
 Network = TypeVar("Network", bound=nn.Module)
 
 

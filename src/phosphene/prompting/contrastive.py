@@ -6,18 +6,20 @@ direction that confuses it most (adversarial training). Encoders trained so have
 draw shapes: Santurkar et al. 2019, "Image Synthesis with a Single (Robust) Classifier".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from phosphene.core.images import Images, from_uint8
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder
 from phosphene.core.rng import Rng
+from phosphene.core.weights import load_into
 from phosphene.nn.schedules import cosine_rate
 from phosphene.prompting.perceptor import EmojiPerceptor, PerceptorConfig, TokenReader
 
@@ -39,7 +41,7 @@ class ContrastiveTraining:
     """
 
     learning_rate: float = 1e-3
-    image_share: float = 0.5
+    image_share: float = 0.2
     warmup_steps: int = 100
     noise_sigma: float = 0.5
     smallest_crop: float = 0.4
@@ -63,12 +65,24 @@ class ContrastiveLearner:
         painter: Autoencoder | None,
         rng: Rng,
     ) -> None:
+        """Start from `features`, a folded `FeatureNet`'s weights.
+
+        Args:
+            painter: Repaints some views; None repaints none.
+            rng: Of one seed; draws the new layers.
+        Raises:
+            CheckpointError: `features` are not those of a folded `FeatureNet`.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.fork("weights").integers(1, high=2**62)))
             self.model = EmojiPerceptor(config, text)
-        self.model.image.features.load_state_dict(dict(features), strict=False)
-        self.model.requires_grad_(True).to(memory_format=torch.channels_last)
-        self.average = EmojiPerceptor(config, text).to(memory_format=torch.channels_last)
+            self.average = EmojiPerceptor(config, text)
+        # the tower has no use for the classifier; anything else must fit
+        wanted = {k: v for k, v in features.items() if not k.startswith("classifier.")}
+        load_into(self.model.image.features, wanted, "image features")
+        for network in (self.model, self.average):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.requires_grad_(True)
         self.average.requires_grad_(False).load_state_dict(self.model.state_dict())
         self.settings, self.painter = settings, painter
         pretrained = list(self.model.image.features.parameters())
@@ -93,13 +107,14 @@ class ContrastiveLearner:
         with torch.no_grad():
             views = self.views(from_uint8(batch["images"]), rng, size)
         views.requires_grad_()
-        log = self._learn(views, batch["captions"], "")
+        states, mask = self.model.tokens(batch["captions"])
+        log = self._learn(views, states, mask, "")
         with torch.no_grad():
             assert views.grad is not None
             # uneven pushes, so that both near and far attacks are seen
             push = rng.fork("attack").uniform(len(views))[0].sqrt() * s.adversarial_step
             attacked = views + views.grad.sign() * push.view(-1, 1, 1, 1)
-        log |= self._learn(attacked.detach(), batch["captions"], "attacked_")
+        log |= self._learn(attacked.detach(), states, mask, "attacked_")
         with torch.no_grad():
             decay = min(s.ema, (1 + index) / (10 + index))
             current = self.model.state_dict()
@@ -107,15 +122,15 @@ class ContrastiveLearner:
                 value.lerp_(current[name], 1 - decay)
         return log | {"scale": float(self.model.log_scale.detach().exp()), "lr": rate}
 
-    def _learn(self, views: Images, captions: Sequence[str], prefix: str) -> dict[str, float]:
+    def _learn(self, views: Images, states: Tensor, mask: Tensor, prefix: str) -> dict[str, float]:
         """One optimiser step on views and their captions; the views' gradient is kept."""
-        texts = self.model.encode_text(captions)
+        texts = self.model.read(states, mask)
         seen = F.normalize(self.model.image(views), dim=1)
         logits = seen @ texts.T * self.model.log_scale.clamp(max=4.6052).exp()
         target = torch.arange(len(logits))
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         right = (logits.detach().argmax(dim=1) == target).float().mean()
@@ -125,7 +140,7 @@ class ContrastiveLearner:
             f"{prefix}grad_norm": float(norm),
         }
 
-    def views(self, images: Images, rng: Rng, size: int) -> Images:
+    def views(self, images: Images, rng: Rng, size: int) -> Float[Tensor, "b c {size} {size}"]:
         """Pictures as an optimiser will show them: cutouts, noised, repainted with wrong codes."""
         s = self.settings
         if self.painter is not None and s.repainted_prob > 0:

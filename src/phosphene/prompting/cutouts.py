@@ -22,6 +22,7 @@ from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.core.images import Images
 from phosphene.core.rng import Rng
 
+NUM_SLICES = 8
 POLICIES = ("random", "overview+inner", "whole")
 
 Views = Float[Tensor, "n c size size"]
@@ -111,10 +112,17 @@ class Cutouts:
             placed, sides = self._place(draws, h, w)
             levels = _levels(h, w, self.size)
             grid = _grid(placed, sides, levels, (h, w), self.size)
+        # grid_sample gives a thread whole samples: a few slices of views keep all threads busy
+        slices = math.gcd(self.count, NUM_SLICES)
+        atlas = _atlas(images.float(), levels)[:, None].expand(-1, slices, -1, -1, -1)
         views = F.grid_sample(
-            _atlas(images.float(), levels), grid, padding_mode="border", align_corners=True
+            atlas.flatten(0, 1),
+            grid.view(b * slices, -1, self.size, 2),
+            padding_mode="border",
+            align_corners=True,
         )
-        views = views.view(b, c, self.count, self.size, self.size)
+        views = views.view(b, slices, c, -1, self.size, self.size).transpose(1, 2)
+        views = views.reshape(b, c, self.count, self.size, self.size)
         return self._tint(views, draws, rng).permute(2, 0, 1, 3, 4).flatten(0, 1)
 
     def _whole_views(self) -> int:
@@ -164,7 +172,7 @@ class Cutouts:
             c = views.shape[1]
             sigma = rng.fork("sigma").uniform(1, self.count, 1, 1, high=self.noise)
             drawn = rng.fork("noise").normal(c, self.count, self.size, self.size)
-            views = views + (drawn * sigma).to(views.device)
+            views = torch.addcmul(views, drawn.to(views.device), sigma.to(views.device))
         return views
 
 
@@ -196,31 +204,34 @@ def _atlas(images: Images, levels: list[tuple[int, int]]) -> Float[Tensor, "b c 
 
 def _grid(
     placed: Tensor, sides: Tensor, levels: list[tuple[int, int]], extent: tuple[int, int], size: int
-) -> Float[Tensor, "b rows size 2"]:
+) -> Float[Tensor, "b rows {size} 2"]:
     """Where on the atlas each pixel of each view lies, in grid_sample's [-1, 1], corners aligned.
 
     The views of one picture are stacked into one tall view, so that the picture is never copied.
+    Reflection is done here: grid_sample's would lead into the next level.
     """
     b, cuts = sides.shape
     device = sides.device
     line = (torch.arange(size, device=device) * 2 + 1) / size - 1
     y, x = torch.meshgrid(line, line, indexing="ij")
-    square = torch.stack([x, y, torch.ones_like(x)], dim=-1).view(1, -1, 3)
-    points = square @ placed.flatten(0, 1).transpose(1, 2)  # (b cuts) (size size) 3
-    points = (points[..., :2] / points[..., 2:]).view(b, cuts, size * size, 2)
+    square = torch.stack([x, y, torch.ones_like(x)]).flatten(1)  # 3 (size size)
+    # t = x / 2w - 1/4 in px from the centre: reflection is the distance of t to the next integer
+    halves = [[0.5 / extent[1], 0, -0.25], [0, 0.5 / extent[0], -0.25], [0, 0, 1]]
+    folding = torch.tensor(halves, device=device)
+    # x and y in planes of their own, and in place: 5 times faster than as pairs
+    points = ((folding @ placed).view(-1, 3) @ square).view(b, cuts, 3, -1)
+    t = points[:, :, :2] / points[:, :, 2:]
+    t.sub_(t.round()).abs_()
 
     depth = (2 * (sides / size).log2()).round().clamp(0, len(levels) - 1).long()
     offsets = [sum(wide for _, wide in levels[:k]) for k in range(len(levels))]
-    rows = [(wide, tall, offset) for (tall, wide), offset in zip(levels, offsets, strict=True)]
-    table = torch.tensor(rows, dtype=torch.float32, device=device)[depth][:, :, None]  # b cuts 1 3
-    span = table[..., :2]
-    picture = torch.tensor([extent[1], extent[0]], dtype=torch.float32, device=device)
-    # reflection by hand, as a triangle wave: grid_sample would reflect into the next level
-    inside = 1 - ((points * 2 / picture + 1).remainder(4) - 2).abs()
-    pixels = ((inside + 1) * span - 1) / 2
-    pixels = torch.minimum(pixels.clamp_min(0), span - 1)
-    pixels[..., 0] += table[..., 2]
-    atlas = torch.tensor(
-        [offsets[-1] + levels[-1][1], levels[0][0]], dtype=torch.float32, device=device
-    )
-    return (pixels * 2 / (atlas - 1).clamp_min(1) - 1).view(b, cuts * size, size, 2)
+    rows = [(wide, tall, offset, 0) for (tall, wide), offset in zip(levels, offsets, strict=True)]
+    table = torch.tensor(rows, dtype=torch.float32, device=device)[depth][..., None]  # b cuts 4 1
+    span, offset = table[:, :, :2], table[:, :, 2:]
+    atlas = torch.tensor([[offsets[-1] + levels[-1][1]], [levels[0][0]]], device=device)
+    # px on the level, from the centre of the first to the centre of the last
+    pixels = t.mul_(-2 * span).add_(span - 0.5).clamp_(min=0)
+    torch.minimum(pixels, span - 1, out=pixels)
+    scale = 2 / (atlas - 1).clamp_min(1)
+    pixels.mul_(scale).add_(offset * scale - 1)
+    return pixels.transpose(2, 3).reshape(b, cuts * size, size, 2)

@@ -91,6 +91,7 @@ class Optimisation:
             latent = self.decoder.snap(latent)
         return self.decoder.decode(latent)
 
+    @torch.enable_grad()
     def step(self) -> Step:
         """Make one step; the images are the picture before it.
 
@@ -100,7 +101,7 @@ class Optimisation:
         images = self._decode()
         losses: Float[Tensor, " b"] = self.objective(self.index)(images)
         self.optimizer.zero_grad(set_to_none=True)
-        losses.sum().backward()
+        torch.autograd.backward(losses.sum())
         gradient = self.latent.data.grad
         if gradient is None or not bool(torch.isfinite(losses.detach().sum() + gradient.sum())):
             raise Diverged(

@@ -117,8 +117,17 @@ class EmojiPerceptor(nn.Module):
 
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "b d"]:
         """Unit embeddings of texts."""
-        with torch.no_grad():
-            states, mask = self._text[0].tokens(texts)
+        return self.read(*self.tokens(texts))
+
+    @torch.no_grad()
+    def tokens(self, texts: Sequence[str]) -> tuple[Float[Tensor, "b n 384"], Bool[Tensor, "b n"]]:
+        """The frozen text network's states of texts, for `read`."""
+        return self._text[0].tokens(texts)
+
+    def read(
+        self, states: Float[Tensor, "b n w"], mask: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b d"]:
+        """Unit embeddings of texts from their states; differentiable in the reader."""
         return F.normalize(self.reader(states, mask), dim=1)
 
 
@@ -134,4 +143,5 @@ def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], shelf: Shelf
     text: TokenReader = shelf.model(str(config.get("text", "minilm")))
     model = EmojiPerceptor(PerceptorConfig.from_dict(shape), text)
     load_into(model, tensors, "the weight file")
-    return model.to(memory_format=torch.channels_last).requires_grad_(False).eval()
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.requires_grad_(False).eval()

@@ -5,7 +5,7 @@ comes with some thousand scenes of its training set, as codebook indices (half a
 and starts from one that the perceptor finds near the prompt. Which of those is the seed's choice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,10 +13,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from phosphene.core.errors import CheckpointError
 from phosphene.core.images import Images, from_uint8, resize
 from phosphene.core.latent import Latent, Space
 from phosphene.core.protocols import Autoencoder, Perceptor
 from phosphene.core.rng import Rng
+from phosphene.core.weights import Shelf, load_into
 
 
 class Sketchbook(nn.Module):
@@ -48,7 +50,7 @@ class Sketchbook(nn.Module):
         return decoder.decode(Latent(Space.TOKENS, tokens)).clamp(-1, 1)
 
 
-def extend(images: Images, height: int, width: int) -> Images:
+def extend(images: Images, height: int, width: int) -> Float[Tensor, "b c {height} {width}"]:
     """Give pictures another shape by extending their borders, then scale to the size."""
     h, w = images.shape[-2:]
     scale = min(height / h, width / w)
@@ -61,8 +63,8 @@ def extend(images: Images, height: int, width: int) -> Images:
 class SketchLearner:
     """A `Learner` that fills a sketchbook: each step draws one batch of scenes into it."""
 
-    def __init__(self, painter: Autoencoder, perceptor: Perceptor, count: int) -> None:
-        self.painter, self.perceptor, self.count = painter, perceptor, count
+    def __init__(self, painter: Autoencoder, perceptor: Perceptor) -> None:
+        self.painter, self.perceptor = painter, perceptor
         self.tokens: list[Tensor] = []
         self.embeddings: list[Tensor] = []
 
@@ -98,19 +100,28 @@ class SketchLearner:
     def export(self) -> tuple[nn.Module, dict[str, Any]]:
         """The book and its config."""
         tokens, embeddings = torch.cat(self.tokens), torch.cat(self.embeddings)
-        count = min(self.count, len(tokens))
+        count, height, width = tokens.shape
         config = {
             "count": count,
-            "height": tokens.shape[1],
-            "width": tokens.shape[2],
+            "height": height,
+            "width": width,
             "embed_dim": embeddings.shape[1],
         }
         book = Sketchbook(**config)
-        book.tokens.copy_(tokens[:count])
-        book.embeddings.copy_(embeddings[:count])
+        book.tokens.copy_(tokens)
+        book.embeddings.copy_(embeddings)
         return book, config
 
 
-def texts_target(perceptor: Perceptor, texts: Sequence[str]) -> Float[Tensor, " d"]:
-    """The unit mean embedding of several texts."""
-    return F.normalize(perceptor.encode_text(texts).float().mean(dim=0), dim=0)
+def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], _shelf: Shelf) -> Sketchbook:
+    """Build a sketchbook for the zoo.
+
+    Raises:
+        CheckpointError: the tensors are not those of a sketchbook.
+    """
+    sizes = [config.get(key) for key in ("count", "height", "width", "embed_dim")]
+    if not all(isinstance(size, int) and 0 < size <= 1_000_000 for size in sizes):
+        raise CheckpointError(f"not a sketchbook's config: {dict(config)}")
+    book = Sketchbook(*(int(size) for size in sizes if size is not None))
+    load_into(book, tensors, "sketchbook weights")
+    return book

@@ -136,7 +136,7 @@ class Train(_Plain):
     """A generator or a perceptor learns from pictures."""
 
     kind: Literal["train"] = "train"
-    learner: Literal["vqgan", "perceptor"] = Field(description="what learns")
+    learner: Literal["vqgan", "perceptor", "sketches"] = Field(description="what learns")
     data: Location | None = Field(
         None, description="a folder of `phosphene data`, of images with captions, or shards"
     )
@@ -147,6 +147,9 @@ class Train(_Plain):
     size: Side = Field(128, description="side of the training pictures, px")
     steps: int = Field(ge=1, le=100_000_000, description="optimiser steps in all")
     batch_size: int = Field(16, ge=1, le=4096, description="pictures a step")
+    siblings: int = Field(
+        1, ge=1, le=64, description="composed scenes in a row that share their objects"
+    )
     seed: Seed = Field(0, description="fixes the weights that come out")
     checkpoint_every: Every = Field(200, description="steps between checkpoints")
     sheet_every: Every = Field(500, description="steps between sample sheets")
@@ -155,18 +158,21 @@ class Train(_Plain):
     )
     text: Location = Field("minilm", description="the frozen text network of a perceptor")
     painter: Location | None = Field(
-        None, description="an autoencoder whose mistakes a perceptor learns to see through"
+        None,
+        description="an autoencoder: its mistakes a perceptor learns to see through, its codes "
+        "sketches are kept in",
     )
+    perceptor: Location | None = Field(None, description="who judges sketches by their captions")
     model: dict[str, JsonValue] = Field({}, description="shape of the network")
     settings: dict[str, JsonValue] = Field({}, description="settings of the learner")
 
     @field_validator("model", "settings")
     @classmethod
-    def _is_json(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def _is_json(cls, value: dict[str, Any]) -> dict[str, Any]:
         try:
-            json.dumps(value, allow_nan=False).encode()
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
         except ValueError:
-            raise ValueError("should hold finite numbers only") from None
+            raise ValueError("should hold finite numbers and whole characters only") from None
         return value
 
 

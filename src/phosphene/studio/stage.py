@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import ImageError, RecipeError, Unsupported
@@ -18,7 +19,7 @@ from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder, Objective, Perceptor
 from phosphene.core.rng import Rng
-from phosphene.core.runtime import resolve_device
+from phosphene.core.runtime import painting_dtype, resolve_device
 from phosphene.prompting.cutouts import Cutouts
 from phosphene.prompting.objective import (
     Gaze,
@@ -56,10 +57,10 @@ class Defaults:
     iterations: int = 500
     learning_rate: float = 0.1
     num_cutouts: int = 32
-    size: int = 256
 
 
-DEFAULTS = {"emoji-vqgan": Defaults(iterations=150, num_cutouts=16, size=128)}
+DEFAULTS = {"emoji-vqgan": Defaults(iterations=150, num_cutouts=16)}
+DEFAULT_SIZE = 256  # px, of models whose card names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class Stage:
         covering = fit(self.init[None], rows * factor, columns * factor)
         return covering.to(torch.device(self.platform.device))
 
-    def crop(self, images: Images) -> Images:
+    def crop(self, images: Images) -> Float[Tensor, "b c _h _w"]:
         """Cut the wanted size from the middle of what the grid paints."""
         height, width = self.size
         top, left = (images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2
@@ -143,8 +144,10 @@ class Stage:
 
     def _scene(self, phrases: tuple[Phrase, ...], rng: Rng) -> StepObjective:
         words = PromptObjective.of_scene(phrases, self.gazes, rng, self.pictures)
-        terms: list[tuple[StepObjective, float]] = [(words, 1.0)]
-        terms.append((TotalVariation(), self.recipe.tv_weight))
+        terms: list[tuple[StepObjective, float]] = [
+            (words, 1.0),
+            (TotalVariation(), self.recipe.tv_weight),
+        ]
         if self.init is not None:
             terms.append((InitPull(self.init_images()), self.recipe.init_weight))
         return weighted_sum(terms)
@@ -168,13 +171,13 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     judges = [split_weight(entry) for entry in recipe.perceptors]
     models = _model_hashes([recipe.model, *(name for name, _ in judges)], zoo)
 
-    decoder = _frozen(zoo.load(recipe.model, place))
+    decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
     if not isinstance(decoder, Canvas):
         raise Unsupported(
             f"{recipe.model[:80]!r} cannot paint by vqgan-clip: it is no autoencoder with a "
             "codebook; `phosphene models` shows the family of each"
         )
-    recipe = _complete(recipe, story)
+    recipe = _complete(recipe, story, zoo.card(recipe.model).size or DEFAULT_SIZE)
     return Stage(
         recipe=recipe,
         story=story,
@@ -195,16 +198,20 @@ def _with_image_prompts(story: Story, entries: Iterable[str]) -> Story:
     return Story(tuple(scene + added for scene in story.scenes))
 
 
-def _complete(recipe: Imagine, story: Story) -> Imagine:
-    """Fill in what the recipe leaves to the model, so that it means the same for ever."""
+def _complete(recipe: Imagine, story: Story, size: int) -> Imagine:
+    """Fill in what the recipe leaves to the model, so that it means the same for ever.
+
+    Args:
+        size: Side in px of what the model was trained on.
+    """
     default = DEFAULTS.get(recipe.model, Defaults())
     iterations = recipe.iterations or default.iterations
     share = -(-iterations // len(story.scenes))
     return recipe.model_copy(
         update={
             "iterations": iterations,
-            "width": recipe.width or default.size,
-            "height": recipe.height or default.size,
+            "width": recipe.width or size,
+            "height": recipe.height or size,
             "learning_rate": recipe.learning_rate or default.learning_rate,
             "num_cutouts": recipe.num_cutouts or default.num_cutouts,
             "story_every": recipe.story_every or share,

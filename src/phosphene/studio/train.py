@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from phosphene.core.errors import RecipeError, Unsupported, did_you_mean
 from phosphene.core.protocols import Autoencoder, Learner, Step
 from phosphene.core.rng import Rng
+from phosphene.core.runtime import painting_dtype
 from phosphene.core.weights import save_weights
 from phosphene.families.tokens.training import VQGANLearner, VQGANTraining
 from phosphene.families.tokens.vqgan import VQGANConfig
 from phosphene.prompting.contrastive import ContrastiveLearner, ContrastiveTraining
 from phosphene.prompting.perceptor import PerceptorConfig
+from phosphene.prompting.sketches import SketchLearner
 from phosphene.studio.folder import RunFolder
 from phosphene.studio.recipe import Train
 from phosphene.training.data import Batches, open_source
@@ -62,7 +64,7 @@ def train(
     if recipe.data is None:
         raise RecipeError("no data to learn from; name a folder as `data`")
     kind = LEARNERS[recipe.learner]
-    source = open_source(recipe.data, recipe.size, recipe.seed)
+    source = open_source(recipe.data, recipe.size, recipe.seed, siblings=recipe.siblings)
     shown = _shown(recipe, recipe.data)
     learner = kind.make(recipe, zoo)
     RunFolder(place).begin(recipe, resume=True)
@@ -83,7 +85,7 @@ def export(learner: Learner, kind: Kind, recipe: Train, path: Path) -> None:
     save_weights(path, network.state_dict(), config, torch.float16)
 
 
-def settings_of(kind: type[Settings], values: Mapping[str, JsonValue], section: str) -> Settings:
+def settings_of(kind: type[Settings], values: Mapping[str, Any], section: str) -> Settings:
     """Make a settings dataclass of plain values.
 
     Raises:
@@ -114,16 +116,27 @@ def _perceptor(recipe: Train, zoo: Zoo) -> Learner:
     config = settings_of(PerceptorConfig, recipe.model, "model")
     settings = settings_of(ContrastiveTraining, recipe.settings, "settings")
     text, features = zoo.load(recipe.text), zoo.load(recipe.features).state_dict()
-    painter = zoo.load(recipe.painter) if recipe.painter else None
+    dtype = painting_dtype(torch.device("cpu"))
+    painter = zoo.load(recipe.painter, dtype=dtype) if recipe.painter else None
     if painter is not None and not isinstance(painter, Autoencoder):
         raise Unsupported(f"painter: {recipe.painter!r} is no autoencoder with a codebook")
     rng = Rng((recipe.seed,), "/learner")
     return ContrastiveLearner(config, settings, text, features, painter, rng)
 
 
+def _sketches(recipe: Train, zoo: Zoo) -> Learner:
+    if recipe.painter is None or recipe.perceptor is None:
+        raise RecipeError("sketches need a painter and a perceptor; name both in the recipe")
+    painter, perceptor = zoo.load(recipe.painter), zoo.load(recipe.perceptor)
+    if not isinstance(painter, Autoencoder):
+        raise Unsupported(f"painter: {recipe.painter!r} is no autoencoder with a codebook")
+    return SketchLearner(painter, perceptor)
+
+
 LEARNERS = {
     "vqgan": Kind(_vqgan, "tokens", "vqgan"),
     "perceptor": Kind(_perceptor, "perceptor", "emoji-clip"),
+    "sketches": Kind(_sketches, "sketches", "sketchbook"),
 }
 
 

@@ -2,8 +2,9 @@
 
 import subprocess
 from collections.abc import Iterator, Sequence
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -56,19 +57,17 @@ def _encode(frames: Sequence[Path], path: Path, fps: int, output: list[str]) -> 
         assert process.stdin is not None
         assert process.stderr is not None
         try:
-            _feed(process.stdin, _pixels(frames, width, height))
+            _feed(cast(BufferedIOBase, process.stdin), _pixels(frames, width, height))
             complaint = process.stderr.read().decode("utf-8", "replace").strip()
         except BaseException:
             process.kill()
             raise
     if process.returncode != 0:
-        last = (
-            complaint.splitlines()[-1] if complaint else f"ffmpeg ended with {process.returncode}"
-        )
-        raise StorageError(f"cannot write the video: {last[:200]}")
+        reason = complaint.splitlines()[-1] if complaint else f"code {process.returncode}"
+        raise StorageError(f"cannot write the video: ffmpeg failed: {reason[:200]}")
 
 
-def _feed(pipe: IO[bytes], frames: Iterator[bytes]) -> None:
+def _feed(pipe: BufferedIOBase, frames: Iterator[bytes]) -> None:
     """Hand frames over; when ffmpeg has died, its own last words say why."""
     try:
         with pipe:

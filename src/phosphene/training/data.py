@@ -12,7 +12,7 @@ from phosphene.core.errors import RecipeError
 from phosphene.training.batches import Batch, Batches
 from phosphene.training.example import Example, Source
 from phosphene.training.folder import FolderSource
-from phosphene.training.pictures import Split, demand_split
+from phosphene.training.pictures import demand_split
 from phosphene.training.scenes import SceneSource
 from phosphene.training.shards import ShardSource
 
@@ -28,7 +28,9 @@ __all__ = [
 ]
 
 
-def open_source(location: str | Path, size: int, seed: int = 0, split: Split = "train") -> Source:
+def open_source(
+    location: str | Path, size: int, seed: int = 0, split: str = "train", siblings: int = 1
+) -> Source:
     """Open what lies at a place.
 
     Args:
@@ -37,6 +39,7 @@ def open_source(location: str | Path, size: int, seed: int = 0, split: Split = "
         size: Side of the pictures in pixels.
         seed: Of the composed scenes; folders and shards are what they are.
         split: "train", "held-out" (5 %) or "all".
+        siblings: Composed scenes in a row that share their objects; see `SceneSource`.
     Raises:
         RecipeError: nothing usable there.
     """
@@ -50,7 +53,7 @@ def open_source(location: str | Path, size: int, seed: int = 0, split: Split = "
             "that `phosphene data emoji` makes"
         )
     if _is_emoji_set(path / "index.json"):
-        return SceneSource(path, size, seed, split)
+        return SceneSource(path, size, seed, split, siblings)
     shards = sorted(path.glob("*.tar"))
     return ShardSource(shards, size, split) if shards else FolderSource(path, size, split)
 

@@ -290,7 +290,8 @@ def _render(concepts: list[Concept], plan: Plan, size: int, workers: int) -> Ite
                 concept.styles.append(style)
         sprites += sum(drawn)
         blank += len(drawn) - sum(drawn)
-        scalars = {"sprites": sprites, "concepts": len(concepts), "blank": blank}
+        counted = {"sprites": sprites, "concepts": len(concepts), "blank": blank}
+        scalars = {name: float(count) for name, count in counted.items()}
         yield Step(index, len(chunks), scalars=scalars)
     concepts[:] = [concept for concept in concepts if concept.styles]
     if not concepts:

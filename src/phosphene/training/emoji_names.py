@@ -96,6 +96,7 @@ _DROPPED_CONCEPTS = frozenset(
         "open-mailbox-with-lowered-flag",
         "placard",
         "identification-card",
+        "white-flower",
         "input-symbols",
         "cigarette",
     }
@@ -194,9 +195,10 @@ _UNHELPFUL_NAMES = frozenset(
     {
         "shit", "hankey", "iphone", "android", "flags", "date", "wtf", "piata", "hocho", "mag",
         "mag right", "mega", "compression", "sunglasses cool", "city sunrise", "gun", "rice scene",
-        "stars", "feet", "bullettrain side", "bullettrain front", "man with chinese cap", "calling",
+        "stars", "feet", "bullettrain side", "bullettrain front", "man with chinese cap",
         "too cool", "tada", "heartpulse", "minidisc", "art", "european post office", "golf",
-        "house abandoned", "helmet with cross",
+        "house abandoned", "helmet with cross", "stuck out tongue", "roll eyes", "no mouth",
+        "stuck out tongue closed eyes", "stuck out tongue winking eye", "calling",
     }
 )  # fmt: skip
 # What people say and no catalogue does.
@@ -298,11 +300,23 @@ def wanted(name: str, group: str, subgroup: str) -> bool:
     return name not in _DROPPED_CONCEPTS and _DROPPED_WORDS.search(name) is None
 
 
+# Labels that are no nouns.
+_NOUNS: Mapping[str, str] = {
+    "star-struck": "star-struck face",
+    "locked": "padlock",
+    "unlocked": "open padlock",
+    "locked with key": "padlock with key",
+    "locked with pen": "padlock with pen",
+    "cooking": "fried egg in a pan",
+    "dashing away": "puff of dust",
+}
+
+
 def spoken(label: str) -> str:
     """Turn a catalogue's label into what a person says: "man: red hair" -> "man with red hair"."""
     subject, colon, trait = label.replace("’", "'").partition(": ")
     if not colon:
-        return subject
+        return _NOUNS.get(subject, subject)
     return f"bald {subject}" if trait == "bald" else f"{subject} with {trait}"
 
 

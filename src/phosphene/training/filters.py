@@ -62,7 +62,7 @@ def watercolour(x: Pixels, dice: Random) -> Pixels:
     bloom = noise(size, dice, scale=7 * unit) * 0.5 + noise(size, dice, scale=2.5 * unit) * 0.22
     pale = 1 - (1 - saturate(wash, 1.35)) * (0.72 + 0.5 * bloom)[..., None].clip(0.25, 1.1)
     pale = pale * (1 - 0.55 * pool[..., None])
-    fade = smoothstep(radius_map(size) + 0.22 * noise(size, dice, scale=6 * unit), 0.62, 0.84)
+    fade = smoothstep(radius_map(size) + 0.22 * noise(size, dice, scale=6 * unit), 0.7, 0.92)
     paper = np.array([0.985, 0.975, 0.94], dtype=np.float32)
     grain = 1 + 0.06 * noise(size, dice, scale=0.8)[..., None]
     return (mix(pale, np.ones_like(pale), fade) * paper * grain).clip(0, 1)
@@ -133,14 +133,15 @@ def stained_glass(x: Pixels, dice: Random) -> Pixels:
     panes, count = cell_means(x, labels)
     tint = noise(64, dice).ravel()[np.arange(count) % 4096][labels][..., None]
     tinted = np.concatenate([0.86 + 0.2 * tint, 0.9 + 0.05 * tint, 0.78 - 0.3 * tint], axis=2)
-    glass = saturate(mix(panes, kuwahara(x, max(1, round(2 * unit))), 0.75), 1.7)
+    calm = kuwahara(x, max(1, round(2 * unit)))
+    glass = saturate(mix(panes, calm, 0.75), 1.7)
     paper = outside(x)
     glass = mix(glass, tinted.astype(np.float32), paper * 0.9)
     glow = 1.12 - 0.5 * radius_map(size)[..., None] + 0.08 * noise(size, dice, 2 * unit)[..., None]
     leads = smoothstep(inwards, 0.6 * unit, 1.3 * unit)
     vivid = smoothstep(x.max(axis=2) - x.min(axis=2), 0.15, 0.5)
     leads = 1 - (1 - leads) * (1 - 0.45 * vivid)  # faint inside the figure, lest it dissolves
-    outline = smoothstep(blur(edges(kuwahara(x, max(1, round(3 * unit)))), 0.8 * unit), 0.12, 0.24)
+    outline = smoothstep(blur(edges(calm), 0.8 * unit), 0.12, 0.24)
     return (glass * glow * (leads * (1 - outline))[..., None] + 0.03).clip(0, 1)
 
 

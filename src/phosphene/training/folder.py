@@ -12,7 +12,6 @@ from phosphene.core.images import MAX_PIXELS, READABLE
 from phosphene.training.example import Example
 from phosphene.training.pictures import (
     PictureSource,
-    Split,
     clean_caption,
     decode,
     demand_split,
@@ -37,7 +36,7 @@ class FolderSource(PictureSource):
         RecipeError: no such folder, or no usable picture in it.
     """
 
-    def __init__(self, root: Path, size: int = 128, split: Split = "train") -> None:
+    def __init__(self, root: Path, size: int = 128, split: str = "train") -> None:
         demand_split(split, size)
         super().__init__(size)
         self.root = root

@@ -1,13 +1,13 @@
 """What objects stand on: plain colours, gradients and little landscapes, with their phrases."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from phosphene.training.pixels import Pixels, coordinates, to_image
+from phosphene.training.pixels import Pixels, Real, coordinates, to_image
 
 Colour = tuple[int, int, int]
 
@@ -44,7 +44,7 @@ def plain(name: str, size: int, dice: Random) -> Image.Image:
     return Image.new("RGB", (size, size), _shift(COLOURS[name], dice, 6))
 
 
-def vertical(size: int, stops: list[tuple[float, Colour]]) -> Image.Image:
+def vertical(size: int, stops: Sequence[tuple[Real, Colour]]) -> Image.Image:
     """A gradient from top to bottom; stops are (height 0..1, colour)."""
     at = np.linspace(0, 1, size)
     places = [place for place, _ in stops]
@@ -54,7 +54,7 @@ def vertical(size: int, stops: list[tuple[float, Colour]]) -> Image.Image:
     return Image.fromarray(column.round().astype(np.uint8)[:, None].repeat(size, axis=1))
 
 
-def _stars(image: Image.Image, dice: Random, count: int, low: float) -> None:
+def _stars(image: Image.Image, dice: Random, count: int, low: Real) -> None:
     draw = ImageDraw.Draw(image)
     size = image.width
     for _ in range(count):
@@ -219,6 +219,9 @@ PLACES: Mapping[str, tuple[Paint, tuple[str, ...]]] = {
 CLASHES: Mapping[str, frozenset[str]] = {
     "night": frozenset({"sun", "rainbow", "sunrise", "sunset"}),
     "sunset": frozenset({"sunrise", "sunset", "moon", "night"}),
+    "desert": frozenset({"island", "water", "wave", "ocean", "snow"}),
+    "water": frozenset({"desert", "sun", "sunrise", "sunset"}),
+    "fire": frozenset({"ice", "snow", "snowman", "snowflake"}),
 }
 
 

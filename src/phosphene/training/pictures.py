@@ -4,7 +4,6 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from pathlib import Path
-from typing import Literal
 
 from jaxtyping import UInt8
 from torch import Tensor
@@ -13,7 +12,6 @@ from phosphene.core.errors import ImageError, RecipeError
 from phosphene.core.images import fit, open_image, to_uint8
 from phosphene.training.example import Example
 
-Split = Literal["train", "held-out", "all"]
 SPLITS = ("train", "held-out", "all")
 HELD_OUT_SHARE = 0.05
 LEAST_TO_SPLIT = 100
@@ -32,7 +30,7 @@ def demand_split(split: str, size: int) -> None:
         raise RecipeError(f"size {size} is out of range; pictures are 8 to 4096 pixels")
 
 
-def in_split(key: str, total: int, split: Split) -> bool:
+def in_split(key: str, total: int, split: str) -> bool:
     """Whether a picture belongs to a split: 5 % are held out by the hash of their key.
 
     Of fewer than 100 pictures none is held out: all are needed.

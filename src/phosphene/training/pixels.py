@@ -5,6 +5,7 @@ itself: textures are made once from fixed seeds and shifted by what the caller r
 """
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from random import Random
 from typing import Any
@@ -16,6 +17,8 @@ from PIL import Image, ImageFilter
 from phosphene.core.rng import Rng
 
 Pixels = NDArray[np.floating[Any]]
+Real = float | int  # the run-time checks of the tests take no int for a float
+Stops = Sequence[tuple[Real, tuple[Real, Real, Real]]]
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -45,19 +48,19 @@ def from_image(image: Image.Image) -> Pixels:
     return from_bytes(np.asarray(image))
 
 
-def blur(x: Pixels, radius: float) -> Pixels:
+def blur(x: Pixels, radius: Real) -> Pixels:
     """Gaussian blur; radius (its standard deviation) in pixels."""
     return from_image(to_image(x).filter(ImageFilter.GaussianBlur(radius)))
 
 
-def saturate(x: Pixels, amount: float) -> Pixels:
+def saturate(x: Pixels, amount: Real) -> Pixels:
     """Move away from (above 1) or towards (below 1) grey."""
     base = grey(x)[..., None]
     spread: Pixels = (base + (x - base) * np.float32(amount)).clip(0, 1)
     return spread
 
 
-def contrast(x: Pixels, amount: float, middle: float = 0.5) -> Pixels:
+def contrast(x: Pixels, amount: Real, middle: Real = 0.5) -> Pixels:
     """Stretch values around `middle`."""
     stretched: Pixels = ((x - middle) * amount + middle).clip(0, 1)
     return stretched
@@ -73,7 +76,7 @@ def edges(x: Pixels) -> Pixels:
     return strength
 
 
-def mix(a: Pixels, b: Pixels, share: Pixels | float) -> Pixels:
+def mix(a: Pixels, b: Pixels, share: Pixels | Real) -> Pixels:
     """`a` where share is 0, `b` where it is 1."""
     if isinstance(share, np.ndarray) and share.ndim == 2:
         share = share[..., None]
@@ -93,13 +96,13 @@ def outside(x: Pixels) -> Pixels:
     return blur(seen.astype(np.float32), 0.6 * x.shape[0] / 128)
 
 
-def smoothstep(x: Pixels, low: float, high: float) -> Pixels:
+def smoothstep(x: Pixels, low: Real, high: Real) -> Pixels:
     """0 below `low`, 1 above `high`, smooth between."""
     t: Pixels = ((x - low) / (high - low)).clip(0, 1).astype(np.float32)
     return t * t * (3 - 2 * t)
 
 
-def gradient_map(tone: Pixels, stops: list[tuple[float, tuple[float, float, float]]]) -> Pixels:
+def gradient_map(tone: Pixels, stops: Stops) -> Pixels:
     """Colour a map by its value; stops are (value, colour 0..1), values rising."""
     at = np.array([stop for stop, _ in stops], dtype=np.float32)
     colours = np.array([colour for _, colour in stops], dtype=np.float32)
@@ -123,7 +126,7 @@ def radius_map(size: int) -> Pixels:
 
 
 @lru_cache(maxsize=64)
-def _noise(size: int, scale: float, stretch: int) -> Pixels:
+def _noise(size: int, scale: Real, stretch: int) -> Pixels:
     rng = Rng((2,)).fork("texture").fork(f"{scale}/{stretch}")
     field: Pixels = rng.uniform(size, size)[0].numpy()
     if scale > 0:
@@ -136,7 +139,7 @@ def _noise(size: int, scale: float, stretch: int) -> Pixels:
     return (field / 3).clip(-1, 1).astype(np.float32)
 
 
-def noise(size: int, dice: Random, scale: float = 0.0, stretch: int = 1) -> Pixels:
+def noise(size: int, dice: Random, scale: Real = 0.0, stretch: int = 1) -> Pixels:
     """A seamless noise map in [-1, 1], mean 0, shifted by two rolls.
 
     Args:
@@ -184,7 +187,7 @@ def kuwahara(x: Pixels, r: int) -> Pixels:
 
 
 @lru_cache(maxsize=64)
-def cells(size: int, count: int, variant: int, jitter: float) -> tuple[NDArray[np.intp], Pixels]:
+def cells(size: int, count: int, variant: int, jitter: Real) -> tuple[NDArray[np.intp], Pixels]:
     """A Voronoi tiling of about count x count cells.
 
     Returns:
@@ -217,12 +220,12 @@ def cell_means(x: Pixels, labels: NDArray[np.intp]) -> tuple[Pixels, int]:
     return np.stack(means, axis=1)[labels].astype(np.float32), count
 
 
-def vignette(x: Pixels, strength: float) -> Pixels:
+def vignette(x: Pixels, strength: Real) -> Pixels:
     """Darken towards the corners by up to `strength`."""
     return x * (1 - np.float32(strength) * radius_map(x.shape[0])[..., None] ** 2)
 
 
-def turn(angle: float, size: int) -> Pixels:
+def turn(angle: Real, size: int) -> Pixels:
     """Position along a direction in pixels, (size, size); angle in degrees."""
     rows, columns = coordinates(size)
     radians = math.radians(angle)

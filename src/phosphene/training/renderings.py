@@ -25,13 +25,16 @@ class Rendering:
         apply: The filter; see `pixels` for the ranges.
         medium: Nouns for "a ... of a dog"; may be empty.
         tags: Words for "dog, ...", "dog | ..." and "dog in the style of ...".
-        keeps: What stays true of a caption: all colours, the objects' colours, or shapes alone.
+        keeps: What stays true of a caption: all colours, the objects' colours and places (but not
+            plain grounds), or shapes alone.
+        coarse: Whether it dissolves small objects.
     """
 
     apply: Callable[[Pixels, Random], Pixels]
     medium: tuple[str, ...]
     tags: tuple[str, ...]
     keeps: Literal["colours", "objects", "shapes"] = "shapes"
+    coarse: bool = False
 
 
 RENDERINGS: Mapping[str, Rendering] = {
@@ -56,11 +59,13 @@ RENDERINGS: Mapping[str, Rendering] = {
         filters.charcoal, ("charcoal drawing",), ("charcoal", "charcoal drawing")
     ),
     "pixel art": Rendering(
-        filters.pixel_art, ("pixel art picture",), ("pixel art", "8-bit"), "colours"
+        filters.pixel_art, ("pixel art picture",), ("pixel art", "8-bit"), "colours", coarse=True
     ),
-    "mosaic": Rendering(filters.mosaic, ("mosaic",), ("mosaic", "mosaic tiles"), "colours"),
+    "mosaic": Rendering(
+        filters.mosaic, ("mosaic",), ("mosaic", "mosaic tiles"), "colours", coarse=True
+    ),
     "stained glass": Rendering(
-        filters.stained_glass, ("stained glass window",), ("stained glass",), "objects"
+        filters.stained_glass, ("stained glass window",), ("stained glass",), "objects", coarse=True
     ),
     "neon": Rendering(moods.neon, ("neon sign",), ("neon", "neon lights", "glowing neon")),
     "cyberpunk": Rendering(moods.cyberpunk, (), ("cyberpunk",)),

@@ -11,7 +11,6 @@ from phosphene.core.errors import ImageError, RecipeError
 from phosphene.training.example import Example
 from phosphene.training.pictures import (
     PictureSource,
-    Split,
     clean_caption,
     decode,
     demand_split,
@@ -55,7 +54,7 @@ class ShardSource(PictureSource):
         self,
         pattern: str | Path | Sequence[str | Path],
         size: int = 128,
-        split: Split = "train",
+        split: str = "train",
     ) -> None:
         demand_split(split, size)
         super().__init__(size)

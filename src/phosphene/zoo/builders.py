@@ -23,6 +23,7 @@ BUILDERS: Mapping[tuple[str, str], str] = {
     ("text", "minilm"): "phosphene.prompting.text:build",
     ("tokens", "vqgan"): "phosphene.families.tokens.vqgan:build",
     ("perceptor", "emoji-clip"): "phosphene.prompting.perceptor:build",
+    ("sketches", "sketchbook"): "phosphene.prompting.sketches:build",
 }
 
 

@@ -1,7 +1,7 @@
 """A model's card: what it is, whose, what it was trained on and where its weights come from."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -101,7 +101,7 @@ def to_toml(card: Card) -> str:
     return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
 
 
-def _toml(value: JsonValue) -> str:
+def _toml(value: Any) -> str:
     """Write one value; tables inline. TOML's basic strings are JSON's, but for DEL and no null."""
     match value:
         case dict():

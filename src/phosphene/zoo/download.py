@@ -14,8 +14,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any
 
 from phosphene.core.checksum import check_sha256, sha256_of
 from phosphene.core.errors import HashMismatch, StorageError, WeightsError
@@ -118,7 +119,7 @@ def _accept(wanted: Wanted, part: Path, target: Path) -> None:
         raise storage_error(target, error) from None
 
 
-def _receive(wanted: Wanted, file: BinaryIO, part: Path) -> Iterator[Progress]:
+def _receive(wanted: Wanted, file: FileIO, part: Path) -> Iterator[Progress]:
     """Append what one connection brings."""
     headers = {"User-Agent": "phosphene", "Accept-Encoding": "identity"}
     if start := _length(file):
@@ -149,7 +150,7 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self,
         req: urllib.request.Request,
-        fp: IO[bytes],
+        fp: Any,
         code: int,
         msg: str,
         headers: Any,
@@ -186,7 +187,7 @@ def _failed(wanted: Wanted, reason: str) -> WeightsError:
 
 
 @contextmanager
-def _exclusive(part: Path) -> Iterator[BinaryIO]:
+def _exclusive(part: Path) -> Iterator[FileIO]:
     """Open the part for appending, unbuffered and for this process alone; no empty part stays."""
     make_folder(part.parent)
     try:

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from phosphene.core.errors import Unsupported
 from phosphene.core.images import Images, from_uint8
-from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
+from phosphene.nn.layers import channels_last
 from phosphene.nn.schedules import cosine_rate
 
 
@@ -38,9 +38,7 @@ class VQGANTraining:
         learning_rate: Peak of a cosine schedule with warm-up.
         perceptual_weight: Gradient of the feature distance as a multiple of that of L1.
         commitment_weight: Pull of the encoder towards the codes it uses.
-        quantise_after: Fraction of the run after which the codebook takes part. Before, codes stay
-            continuous, with `code_noise` in place of the rounding: colours and shapes come sooner.
-        code_noise: Deviation of that noise, per channel.
+        code_memory: Share of a code's running mean that a step keeps.
         adversarial_weight: Adversarial gradient as a multiple of that of the two together.
         adversarial_start: Fraction of the run after which the discriminator takes part.
         restart_below: A code used fewer times a step (averaged) is re-drawn from the batch.
@@ -51,8 +49,7 @@ class VQGANTraining:
     warmup_steps: int = 100
     perceptual_weight: float = 1.5
     commitment_weight: float = 0.25
-    quantise_after: float = 0.15
-    code_noise: float = 0.08
+    code_memory: float = 0.97
     adversarial_weight: float = 0.3
     adversarial_start: float = 0.5
     restart_below: float = 0.02
@@ -61,19 +58,8 @@ class VQGANTraining:
 
 def balanced(gradient: Tensor, beside: Tensor, weight: float) -> Tensor:
     """Scale a gradient to `weight` times the norm of another."""
-    return gradient * (weight * beside.norm() / gradient.norm().clamp_min(1e-12))
-
-
-def spread(pool: Float[Tensor, "n d"], count: int, rng: Rng) -> Float[Tensor, "count d"]:
-    """Pick `count` rows far from one another: k-means++ (Arthur & Vassilvitskii 2007)."""
-    drawn = rng.uniform(count)[0]
-    chosen = [int(drawn[0] * len(pool))]
-    nearest = torch.full((len(pool),), torch.inf)
-    for i in range(1, count):
-        nearest = torch.minimum(nearest, (pool - pool[chosen[-1]]).square().sum(dim=1))
-        reach = (nearest + 1e-12).cumsum(dim=0)
-        chosen.append(min(int(torch.searchsorted(reach, drawn[i] * reach[-1])), len(pool) - 1))
-    return pool[chosen]
+    scale: Tensor = weight * beside.norm() / gradient.norm().clamp_min(1e-12)
+    return gradient * scale
 
 
 class VQGANLearner:
@@ -86,16 +72,20 @@ class VQGANLearner:
             raise Unsupported("a gumbel codebook is read, not trained; train a cosine one")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.fork("weights").integers(1, high=2**62)))
-            self.model = VQGAN(config).to(memory_format=torch.channels_last)
-            self.discriminator = PatchDiscriminator().to(memory_format=torch.channels_last)
-        self.average = VQGAN(config).to(memory_format=torch.channels_last).requires_grad_(False)
+            self.model = channels_last(VQGAN(config))
+            self.discriminator = channels_last(PatchDiscriminator())
+        self.average = channels_last(VQGAN(config)).requires_grad_(False)
         self.average.load_state_dict(self.model.state_dict())
         self.settings = settings
         self.features = features
-        self.usage = torch.ones(config.codebook_size)
-        self.ready = torch.tensor(False)  # the codebook has been filled from real codes
+        self.usage = torch.zeros(config.codebook_size)  # all dead: the first batch fills the table
+        self.model.quantize.requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=0.0, betas=(0.9, 0.95), weight_decay=1e-4, fused=True
+            [p for p in self.model.parameters() if p.requires_grad],
+            lr=0.0,
+            betas=(0.9, 0.95),
+            weight_decay=1e-4,
+            fused=True,
         )
         self.d_optimizer = torch.optim.AdamW(
             self.discriminator.parameters(), lr=0.0, betas=(0.5, 0.9), weight_decay=1e-4, fused=True
@@ -109,52 +99,32 @@ class VQGANLearner:
         for group in (*self.optimizer.param_groups, *self.d_optimizer.param_groups):
             group["lr"] = rate
         adversarial = index >= s.adversarial_start * total
-        quantise = index >= s.quantise_after * total
         with torch.autocast("cpu", torch.bfloat16):
             features = self.model.quant_conv(self.model.encoder(images)).float()
             codes = F.normalize(features, dim=1) if self.cosine else features
-            if quantise:
-                straight, code_loss, tokens = self._quantise(codes, rng)
-            else:
-                noise = rng.fork("codes").normal(*codes.shape)[0] * s.code_noise
-                straight = F.normalize(codes + noise, dim=1) if self.cosine else codes + noise
-                code_loss = codes.new_zeros(())
+            tokens = self.model.quantize.nearest(codes)
+            entries = self.model.quantize.lookup(tokens)
+            straight = codes + (entries - codes).detach()
+            commitment = F.mse_loss(codes, entries.detach())
             painted = self.model.decoder(self.model.post_quant_conv(straight)).float()
         log, gradient = self._picture_gradient(painted, images, adversarial, index)
         self.optimizer.zero_grad(set_to_none=True)
-        if quantise:
-            torch.autograd.backward([painted, code_loss * codes.shape[1]], [gradient, None])
-        else:
-            painted.backward(gradient)
+        pull = s.commitment_weight * codes.shape[1] * commitment
+        torch.autograd.backward([painted, pull], [gradient, None])
         log["grad_norm"] = float(nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
         self.optimizer.step()
         if adversarial:
             log["d"] = self._discriminator_step(images, painted.detach())
         with torch.no_grad():
-            if quantise:
-                self._revive_dead_codes(codes.detach(), tokens, rng)
+            self._update_codebook(codes.detach(), tokens, rng)
             self._update_average(index)
-        log |= {"codes": float(code_loss.detach()), "lr": rate}
+        log |= {"commitment": float(commitment.detach()), "lr": rate}
         log["codes_used"] = float((self.usage > s.restart_below).float().mean())
         return log
 
-    def _quantise(self, codes: Tensor, rng: Rng) -> tuple[Tensor, Tensor, Tensor]:
-        """Codebook entries with straight-through gradient, the codebook's loss, the indices."""
-        book = self.model.quantize
-        if not bool(self.ready):
-            with torch.no_grad():
-                pool = codes.detach().permute(0, 2, 3, 1).flatten(0, 2)
-                book.embedding.weight.copy_(spread(pool, len(self.usage), rng.fork("codebook")))
-                self.ready.fill_(True)
-        tokens = book.nearest(codes)
-        entries = book.lookup(tokens)
-        loss = F.mse_loss(entries, codes.detach())
-        loss = loss + self.settings.commitment_weight * F.mse_loss(codes, entries.detach())
-        return codes + (entries - codes).detach(), loss, tokens
-
     @property
     def cosine(self) -> bool:
-        return self.model.config.codebook == "cosine"
+        return bool(self.model.config.codebook == "cosine")
 
     def _picture_gradient(
         self, painted: Images, images: Images, adversarial: bool, index: int
@@ -183,29 +153,42 @@ class VQGANLearner:
             logits = self.discriminator(torch.cat([images, painted])).float()
             loss = hinge_d(*logits.chunk(2))
         self.d_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         self.d_optimizer.step()
         return float(loss.detach())
 
-    def _revive_dead_codes(self, codes: Tensor, tokens: Tensor, rng: Rng) -> None:
-        """Give codes that nobody uses the value of a code of this batch that is badly served."""
-        counts = torch.bincount(tokens.flatten(), minlength=len(self.usage)).float()
-        self.usage.lerp_(counts, 0.01)
+    def _update_codebook(self, codes: Tensor, tokens: Tensor, rng: Rng) -> None:
+        """Move each code to the running mean of what it stood for; revive those that nobody uses.
+
+        Source: van den Oord et al. 2017, "Neural Discrete Representation Learning", appendix A.1.
+        By gradient the table lags so far behind that the encoder gives up dimensions.
+        """
+        table, memory = self.model.quantize.embedding.weight, self.settings.code_memory
+        pool, chosen = codes.permute(0, 2, 3, 1).flatten(0, 2), tokens.flatten()
+        counts = torch.bincount(chosen, minlength=len(table)).float()
+        sums = torch.zeros_like(table).index_add_(0, chosen, pool)
+        used = counts > 0
+        mass = self.usage * memory
+        table[used] = (table * mass[:, None] + sums * (1 - memory))[used] / (
+            mass + counts * (1 - memory)
+        )[used, None]
+        self.usage.lerp_(counts, 1 - memory)
         dead = (self.usage < self.settings.restart_below).nonzero().flatten()
         if len(dead) == 0:
             return
-        pool = codes.permute(0, 2, 3, 1).flatten(0, 2)
-        served = self.model.quantize.lookup(tokens).permute(0, 2, 3, 1).flatten(0, 2)
-        error = (pool - served).square().sum(dim=1).cumsum(dim=0)
+        # those badly served are likelier to become a code of their own
+        error = (pool - table[chosen]).square().sum(dim=1).cumsum(dim=0)
         drawn = rng.fork("restart").uniform(len(dead))[0] * error[-1]
-        chosen = torch.searchsorted(error, drawn).clamp(max=len(pool) - 1)
-        self.model.quantize.embedding.weight[dead] = pool[chosen]
-        self.usage[dead] = 1.0
+        picked = torch.searchsorted(error, drawn).clamp(max=len(pool) - 1)
+        table[dead] = pool[picked]
+        self.usage[dead] = self.settings.restart_below * 5
 
     def _update_average(self, index: int) -> None:
         decay = min(self.settings.ema, (1 + index) / (10 + index))
         averaged = list(self.average.state_dict().values())
         torch._foreach_lerp_(averaged, list(self.model.state_dict().values()), 1 - decay)
+        # the table follows the codes by itself; a revived code must not be mixed with the dead
+        self.average.quantize.load_state_dict(self.model.quantize.state_dict())
 
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
@@ -223,7 +206,6 @@ class VQGANLearner:
             "optimizer": self.optimizer.state_dict(),
             "d_optimizer": self.d_optimizer.state_dict(),
             "usage": self.usage,
-            "ready": self.ready,
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -233,20 +215,8 @@ class VQGANLearner:
         self.discriminator.load_state_dict(state["discriminator"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.d_optimizer.load_state_dict(state["d_optimizer"])
-        self.usage, self.ready = state["usage"].clone(), state["ready"].clone()
+        self.usage = state["usage"].clone()
 
     def export(self) -> tuple[nn.Module, dict[str, Any]]:
         """The averaged network and its config."""
         return self.average, self.model.config.to_dict()
-
-    @torch.no_grad()
-    def score(self, images: Images) -> dict[str, float]:
-        """PSNR in dB and L1 in [-1, 1] on held-out pictures."""
-        painted = self.average.decode(self.average.snap(self.average.encode(images))).clamp(-1, 1)
-        mse = F.mse_loss(painted, images)
-        tokens = self.average.tokens(self.average.encode(images)).expect(Space.TOKENS)
-        return {
-            "psnr": float(10 * torch.log10(4 / mse)),
-            "l1": float((painted - images).abs().mean()),
-            "codes_used": float(len(tokens.unique()) / self.model.config.codebook_size),
-        }

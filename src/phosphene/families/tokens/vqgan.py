@@ -61,6 +61,9 @@ class VQGANConfig:
         codebook: "euclidean" (taming), "cosine" (unit vectors), "gumbel" (encoder gives logits).
         patch_size: Side in px of the pixel blocks folded into channels at both ends; 1 is none.
         norm_groups: Groups of every group norm; None is 32, fewer for layers narrower than 128.
+        shortcut: Add a linear map from the pixels of each code's patch to the encoder's output, and
+            one back to the decoder's: colours and light are then learnt at once, and the layers
+            between learn the rest (Chen et al. 2024, "Deep Compression Autoencoder").
     """
 
     resolution: int = 256
@@ -74,6 +77,7 @@ class VQGANConfig:
     codebook: CodebookKind = "euclidean"
     patch_size: int = 1
     norm_groups: int | None = None
+    shortcut: bool = False
 
     @property
     def factor(self) -> int:
@@ -189,6 +193,9 @@ class Encoder(nn.Module):
         self.mid = _Middle(widths[-1], c.norm_groups)
         self.norm_out = norm(widths[-1], c.norm_groups)
         self.conv_out = nn.Conv2d(widths[-1], c.z_channels, 3, padding=1)
+        self.factor = c.factor
+        if c.shortcut:
+            self.shortcut = nn.Conv2d(3 * c.factor**2, c.z_channels, 1)
 
     def forward(self, images: Images) -> Tensor:
         x = F.pixel_unshuffle(images, self.patch_size) if self.patch_size > 1 else images
@@ -196,6 +203,8 @@ class Encoder(nn.Module):
         for level in self.down:
             x = level(x)
         y: Tensor = self.conv_out(F.silu(self.norm_out(self.mid(x))))
+        if hasattr(self, "shortcut"):
+            y = y + self.shortcut(F.pixel_unshuffle(images, self.factor))
         return y
 
 
@@ -221,6 +230,9 @@ class Decoder(nn.Module):
         self.up = nn.ModuleList(levels)
         self.norm_out = norm(widths[0], c.norm_groups)
         self.conv_out = nn.Conv2d(widths[0], 3 * c.patch_size**2, 3, padding=1)
+        self.factor = c.factor
+        if c.shortcut:
+            self.shortcut = nn.Conv2d(c.z_channels, 3 * c.factor**2, 1)
 
     def forward(self, features: Tensor) -> Images:
         x = self.conv_in(features.contiguous(memory_format=torch.channels_last))
@@ -228,7 +240,10 @@ class Decoder(nn.Module):
         for level in reversed(self.up):
             x = level(x)
         x = self.conv_out(F.silu(self.norm_out(x)))
-        return F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
+        x = F.pixel_shuffle(x, self.patch_size) if self.patch_size > 1 else x
+        if hasattr(self, "shortcut"):
+            x = x + F.pixel_shuffle(self.shortcut(features), self.factor)
+        return x
 
 
 class Codebook(nn.Module):

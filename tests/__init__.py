@@ -1,0 +1,1 @@
+"""A package, so that `tests.typecheck` cannot be somebody else's."""

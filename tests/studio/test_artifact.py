@@ -1,0 +1,68 @@
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+import phosphene
+from phosphene.core.errors import ImageError
+from phosphene.core.images import save_png, to_uint8
+from phosphene.studio.artifact import Platform, artifact_of, read_artifact
+from tests.studio.fakes import tiny
+
+
+def made(**fields):
+    return artifact_of(
+        torch.linspace(-1, 1, 3 * 16 * 16).view(3, 16, 16),
+        tiny("Oregon 💚 \x1b\x00 | 画", **fields),
+        1,
+        5,
+        models={"tiny": "ab"},
+        inputs={"cat.png": "cd"},
+        platform=Platform.here("cpu", "float32"),
+    )
+
+
+def test_a_picture_carries_its_manifest(tmp_path):
+    artifact = made(count=2)
+    artifact.save(tmp_path / "x.png")
+    read = read_artifact(tmp_path / "x.png")
+    assert read.manifest == artifact.manifest
+    assert torch.equal(to_uint8(read.image), to_uint8(artifact.image))
+    assert read.manifest.seed == 8
+    assert read.manifest.iterations == 5
+    assert read.manifest.phosphene == phosphene.__version__
+
+
+def test_the_platform_is_described():
+    here = Platform.here("cpu", "bfloat16")
+    assert here.torch == torch.__version__
+    assert here.threads == torch.get_num_threads()
+    assert here.isa
+
+
+def test_the_same_picture_is_the_same_file():
+    assert made().png() == made().png()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        json.dumps({"recipe": {"kind": "train"}}),
+        made().manifest.model_dump_json().replace('"seed":7', '"seed":7,"from_the_future":1'),
+    ],
+)
+def test_a_recipe_that_cannot_be_read_is_told_in_one_line(tmp_path, text):
+    save_png(made().image, tmp_path / "x.png", text)
+    with pytest.raises(ImageError, match="another version") as caught:
+        read_artifact(tmp_path / "x.png")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_picture_made_elsewhere(tmp_path):
+    Image.new("RGB", (9, 9)).save(tmp_path / "x.png")
+    with pytest.raises(ImageError, match="carries no phosphene recipe"):
+        read_artifact(tmp_path / "x.png")
