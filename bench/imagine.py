@@ -7,6 +7,7 @@ by one, each pooled to 224 px. Run: `python bench/imagine.py [--runs 3]`.
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,7 @@ from phosphene.core import runtime
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
+from phosphene.nn.layers import channels_last
 from phosphene.prompting.cutouts import Cutouts
 from phosphene.prompting.hub_perceptor import TransformersPerceptor
 from phosphene.prompting.objective import Gaze, PromptObjective
@@ -26,7 +28,7 @@ CUTOUTS, SIZE, VIEW = 32, 256, 224
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
-def clip_model() -> nn.Module:
+def clip_model() -> Any:
     """CLIP ViT-B/32 of the transformers library with random weights."""
     from transformers import CLIPConfig, CLIPModel
 
@@ -35,8 +37,7 @@ def clip_model() -> nn.Module:
     text = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2,
             "intermediate_size": 64}  # fmt: skip
     config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=512)
-    model: nn.Module = CLIPModel(config).eval().requires_grad_(False)
-    return model
+    return CLIPModel(config).eval().requires_grad_(False)
 
 
 def vqgan() -> VQGAN:
@@ -44,7 +45,7 @@ def vqgan() -> VQGAN:
     return VQGAN(VQGANConfig(codebook_size=16384)).eval().requires_grad_(False)
 
 
-def classic_iteration(model: VQGAN, clip: nn.Module, target: Tensor) -> Callable[[], object]:
+def classic_iteration(model: VQGAN, clip: Any, target: Tensor) -> Callable[[], object]:
     """The classic script's iteration, in fp32 and NCHW with PyTorch's own layers."""
     for module in model.modules():
         if isinstance(module, nn.GroupNorm):
@@ -81,9 +82,9 @@ def classic_iteration(model: VQGAN, clip: nn.Module, target: Tensor) -> Callable
     return iterate
 
 
-def our_iteration(model: VQGAN, clip: nn.Module, target: Tensor) -> Callable[[], object]:
+def our_iteration(model: VQGAN, clip: Any, target: Tensor) -> Callable[[], object]:
     """The same through phosphene's own parts, as `phosphene imagine` puts them together."""
-    model.to(torch.bfloat16).to(memory_format=torch.channels_last)
+    channels_last(model.to(torch.bfloat16))
     perceptor = TransformersPerceptor(clip.to(torch.bfloat16), None, MEAN, STD)
     cutouts = Cutouts(policy="random", count=CUTOUTS, size=VIEW)
     objective = PromptObjective(

@@ -54,7 +54,7 @@ def gflop(work: Callable[[], object]) -> float:
     """Floating-point operations of a call's matrix products and convolutions, in billions."""
     with FlopCounterMode(display=False) as counter:
         work()
-    return counter.get_total_flops() / 1e9
+    return float(counter.get_total_flops()) / 1e9
 
 
 def report(**row: object) -> None:

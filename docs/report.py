@@ -28,7 +28,7 @@ def autoencoder(zoo: Zoo, data: Path) -> None:
     )
     painted, used = [], set()
     with torch.no_grad():
-        for part in images.split(32):
+        for part in images.chunk(NUM_PICTURES // 32):
             codes = model.encode(part)
             used |= set(model.tokens(codes).expect(Space.TOKENS).flatten().tolist())
             painted.append(model.decode(model.snap(codes)).clamp(-1, 1))
@@ -57,7 +57,7 @@ def perceptor(zoo: Zoo, data: Path) -> None:
     with torch.no_grad():
         texts = model.encode_text(names)
         images = from_uint8(torch.stack(drawings))
-        seen = torch.cat([model.encode_image(part) for part in images.split(64)])
+        seen = torch.cat([model.encode_image(part) for part in images.chunk(-(-len(images) // 64))])
     ranks = (seen @ texts.T).argsort(dim=1, descending=True)
     hits = ranks == torch.tensor(labels)[:, None]
     top1, top5 = (hits[:, :k].any(dim=1).float().mean() for k in (1, 5))

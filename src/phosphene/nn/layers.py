@@ -42,9 +42,10 @@ class _GroupNormChannelsLast(Function):
         g = mean.shape[1]
         x = x.permute(0, 2, 3, 1).reshape(b, h * w, c)
         dy = dy.permute(0, 2, 3, 1).reshape(b, h * w, c)
-        mean, rstd, scale = mean.float(), rstd.float(), weight.float()
-        sum_dy = dy.sum(1, dtype=torch.float32)  # b c
-        sum_dy_x = (dy * x).sum(1, dtype=torch.float32)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        mean, rstd, scale = mean.to(wide), rstd.to(wide), weight.to(wide)
+        sum_dy = dy.sum(1, dtype=wide)  # b c
+        sum_dy_x = (dy * x).sum(1, dtype=wide)
         group_dy = (sum_dy * scale).view(b, g, -1).sum(2)
         group_dy_x = (sum_dy_x * scale).view(b, g, -1).sum(2)
         by_x = (group_dy * mean - group_dy_x) * rstd**3 / (h * w * (c // g))

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from io import BufferedIOBase
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL import Image
@@ -56,7 +57,7 @@ def _encode(frames: Sequence[Path], path: Path, fps: int, output: list[str]) -> 
         assert process.stdin is not None
         assert process.stderr is not None
         try:
-            _feed(process.stdin, _pixels(frames, width, height))
+            _feed(cast(BufferedIOBase, process.stdin), _pixels(frames, width, height))
             complaint = process.stderr.read().decode("utf-8", "replace").strip()
         except BaseException:
             process.kill()

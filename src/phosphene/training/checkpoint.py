@@ -11,11 +11,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from phosphene.core.errors import CheckpointError
-from phosphene.core.files import write_atomic
+from phosphene.core.weights import write_tensors
 
 _KEY = "state"
 
@@ -55,7 +54,7 @@ def save_state(path: Path, state: Mapping[str, Any]) -> None:
     """
     tensors: dict[str, Tensor] = {}
     tree = json.dumps(flatten(state, "", tensors))
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, {_KEY: tree}))
+    write_tensors(path, tensors, {_KEY: tree})
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -68,8 +67,11 @@ def load_state(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as file:
             tree = json.loads(file.metadata()[_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state: dict[str, Any] = unflatten(tree, tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"cannot resume from {str(path)!r}: {reason}") from None
-    state: dict[str, Any] = unflatten(tree, tensors)
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise CheckpointError(
+            f"cannot resume from {str(path)!r}: it is damaged, or no training state ({reason}); "
+            "delete it to begin anew"
+        ) from None
     return state

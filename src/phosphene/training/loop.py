@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from phosphene.core.errors import Diverged
-from phosphene.core.files import make_folder, storage_error
+from phosphene.core.errors import CheckpointError, Diverged
+from phosphene.core.files import make_folder, storage_error, write_bytes
 from phosphene.core.images import grid, save_png
 from phosphene.core.protocols import Learner, Step
 from phosphene.core.rng import Rng
 from phosphene.training.checkpoint import load_state, save_state
 
 CHECKPOINT = "checkpoint.safetensors"
+METRICS = "metrics.jsonl"
 
 
 @runtime_checkable
@@ -65,6 +66,7 @@ def train(
         A Step an optimiser step, with the losses; with images when a sheet was made.
     Raises:
         Diverged: a loss or gradient is not finite; the last checkpoint stays.
+        CheckpointError: the folder's checkpoint is damaged, or of another training.
         StorageError: the folder cannot be written.
     """
     make_folder(folder)
@@ -82,22 +84,36 @@ def train(
         if last or (index + 1) % schedule.sheet_every == 0:
             images = learner.preview(fixed, rng.fork("preview"))
             save_png(grid(images, columns=16), folder / f"sheet-{index + 1:06d}.png")
+        # before the checkpoint: a row too many is dropped on resuming, a missing one is lost
+        _append(folder / METRICS, {"step": index + 1, **log})
         if last or (index + 1) % schedule.checkpoint_every == 0:
             state = {"index": index + 1, "learner": learner.state()}
             save_state(folder / CHECKPOINT, state)
-        _append(folder / "metrics.jsonl", {"step": index + 1, **log})
         yield Step(index, schedule.steps, images, log)
 
 
 def _resume(learner: Learner, folder: Path) -> int:
-    """Load the folder's checkpoint, if any; returns the index of the next step."""
-    path = folder / CHECKPOINT
-    if not path.exists():
-        return 0
-    state = load_state(path)
-    learner.load_state(state["learner"])
-    _drop_after(folder / "metrics.jsonl", state["index"])
-    return int(state["index"])
+    """Load the folder's checkpoint, if any; returns the index of the next step.
+
+    Raises:
+        CheckpointError: it is damaged, or of a learner that is shaped otherwise.
+    """
+    for left_over in folder.glob(".*.tmp"):  # a kill in the middle of writing
+        left_over.unlink(missing_ok=True)
+    path, index = folder / CHECKPOINT, 0
+    if path.exists():
+        state = load_state(path)
+        try:
+            index = int(state["index"])
+            learner.load_state(state["learner"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(
+                f"cannot resume from {str(path)!r}: it is the state of another kind of training "
+                f"({reason}); use another folder, or the settings it was made with"
+            ) from None
+    _drop_after(folder / METRICS, index)
+    return index
 
 
 def _demand_finite(log: Mapping[str, float], index: int) -> None:
@@ -119,10 +135,10 @@ def _drop_after(path: Path, step: int) -> None:
     if not path.exists():
         return
     kept = []
-    for line in path.read_text().splitlines():
+    for line in path.read_bytes().splitlines():
         try:
             if json.loads(line)["step"] <= step:
-                kept.append(line)
-        except (ValueError, KeyError):
+                kept.append(line + b"\n")
+        except (ValueError, KeyError, TypeError):
             continue
-    path.write_text("".join(line + "\n" for line in kept))
+    write_bytes(path, b"".join(kept))

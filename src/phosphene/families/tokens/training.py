@@ -14,11 +14,12 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.core.errors import Unsupported
 from phosphene.core.images import Images, from_uint8
-from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
+from phosphene.nn.layers import channels_last
 from phosphene.nn.schedules import cosine_rate
 
 
@@ -57,7 +58,8 @@ class VQGANTraining:
 
 def balanced(gradient: Tensor, beside: Tensor, weight: float) -> Tensor:
     """Scale a gradient to `weight` times the norm of another."""
-    return gradient * (weight * beside.norm() / gradient.norm().clamp_min(1e-12))
+    scale: Tensor = weight * beside.norm() / gradient.norm().clamp_min(1e-12)
+    return gradient * scale
 
 
 class VQGANLearner:
@@ -66,11 +68,13 @@ class VQGANLearner:
     def __init__(
         self, config: VQGANConfig, settings: VQGANTraining, features: Distance, rng: Rng
     ) -> None:
+        if config.codebook == "gumbel":
+            raise Unsupported("a gumbel codebook is read, not trained; train a cosine one")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.fork("weights").integers(1, high=2**62)))
-            self.model = VQGAN(config).to(memory_format=torch.channels_last)
-            self.discriminator = PatchDiscriminator().to(memory_format=torch.channels_last)
-        self.average = VQGAN(config).to(memory_format=torch.channels_last).requires_grad_(False)
+            self.model = channels_last(VQGAN(config))
+            self.discriminator = channels_last(PatchDiscriminator())
+        self.average = channels_last(VQGAN(config)).requires_grad_(False)
         self.average.load_state_dict(self.model.state_dict())
         self.settings = settings
         self.features = features
@@ -120,7 +124,7 @@ class VQGANLearner:
 
     @property
     def cosine(self) -> bool:
-        return self.model.config.codebook == "cosine"
+        return bool(self.model.config.codebook == "cosine")
 
     def _picture_gradient(
         self, painted: Images, images: Images, adversarial: bool, index: int
@@ -149,7 +153,7 @@ class VQGANLearner:
             logits = self.discriminator(torch.cat([images, painted])).float()
             loss = hinge_d(*logits.chunk(2))
         self.d_optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         self.d_optimizer.step()
         return float(loss.detach())
 
@@ -216,15 +220,3 @@ class VQGANLearner:
     def export(self) -> tuple[nn.Module, dict[str, Any]]:
         """The averaged network and its config."""
         return self.average, self.model.config.to_dict()
-
-    @torch.no_grad()
-    def score(self, images: Images) -> dict[str, float]:
-        """PSNR in dB and L1 in [-1, 1] on held-out pictures."""
-        painted = self.average.decode(self.average.snap(self.average.encode(images))).clamp(-1, 1)
-        mse = F.mse_loss(painted, images)
-        tokens = self.average.tokens(self.average.encode(images)).expect(Space.TOKENS)
-        return {
-            "psnr": float(10 * torch.log10(4 / mse)),
-            "l1": float((painted - images).abs().mean()),
-            "codes_used": float(len(tokens.unique()) / self.model.config.codebook_size),
-        }
