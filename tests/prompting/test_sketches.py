@@ -14,6 +14,9 @@ from phosphene.prompting.sketches import Sketchbook, SketchLearner, build, exten
 class NoShelf:
     """A sketchbook needs nothing beside its own tensors."""
 
+    device = torch.device("cpu")
+    dtype = None
+
     def model(self, name: str) -> object:
         raise AssertionError(name)
 

@@ -58,7 +58,10 @@ def info(name: Annotated[str, typer.Argument(help="A model's name or path.")]) -
 
 @app.command()
 def pull(
-    name: Annotated[str | None, typer.Argument(help="A model's name.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model's name; or org/name[@revision] of a CLIP on the hub."),
+    ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="All that the embedded models stand on.")
     ] = False,

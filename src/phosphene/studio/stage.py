@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import ImageError, RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.latent import Latent
@@ -34,7 +33,7 @@ from phosphene.prompting.prompt import Phrase, Story, parse
 from phosphene.studio.artifact import Platform
 from phosphene.studio.recipe import Imagine, split_weight
 from phosphene.zoo import Zoo
-from phosphene.zoo.fetch import located, with_needs
+from phosphene.zoo.fetch import identity, with_needs
 
 Model = TypeVar("Model")
 
@@ -251,9 +250,8 @@ def _model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for name in names:
         for card in with_needs(zoo.card(name), zoo.home):
-            path = Path(str(located(card, zoo.home)))
             own = name if card.name == zoo.card(name).name else card.name
-            hashes[own] = card.sha256 or (sha256_of(path) if path.is_file() else card.origin)
+            hashes[own] = identity(card, zoo.home)
     return hashes
 
 
