@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from phosphene.core.errors import RecipeError, Unsupported
-from phosphene.core.images import save_png
+from phosphene.core.images import open_image, save_png
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
 from phosphene.prompting.sketches import Sketchbook
@@ -58,8 +60,8 @@ def test_codebook_starts_lie_in_the_codebook(zoo):
 @pytest.mark.parametrize("strategy", ["auto", "image"])
 def test_an_init_image_is_started_from(zoo, photo, strategy):
     stage = set_stage(tiny(start=strategy, init_image=photo), zoo)
-    wanted = stage.decoder.encode(torch.full((1, 3, 16, 16), 0.5)).data
-    assert torch.allclose(start(stage, zoo, RNG).data, wanted, atol=1e-2)
+    wanted = stage.decoder.encode(open_image(Path(photo))[None]).data
+    assert torch.allclose(start(stage, zoo, RNG).data, wanted, atol=1e-5)
 
 
 def test_a_codebook_start_can_still_be_pulled_to_an_image(zoo, photo):
