@@ -34,7 +34,7 @@ class Sketchbook(nn.Module):
         self.register_buffer("embeddings", torch.zeros(count, embed_dim))
 
     def choose(
-        self, target: Float[Tensor, " d"], rng: Rng, temperature: float = 0.02
+        self, target: Float[Tensor, " d"], rng: Rng, temperature: float = 0.01
     ) -> Int[Tensor, " b"]:
         """One sketch a seed, drawn from softmax(cosine / temperature); 0 takes the nearest."""
         cosine = self.embeddings.float() @ target.float()
