@@ -1,5 +1,3 @@
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -9,25 +7,7 @@ from phosphene.core.errors import CheckpointError
 from phosphene.core.latent import Latent, LatentSpec, Space
 from phosphene.core.rng import Rng
 from phosphene.prompting.sketches import Sketchbook, SketchLearner, build, extend
-
-
-class NoShelf:
-    """A sketchbook needs nothing beside its own tensors."""
-
-    device = torch.device("cpu")
-    dtype = None
-
-    def model(self, name: str) -> object:
-        raise AssertionError(name)
-
-    def read(self, file_name: str) -> bytes:
-        raise AssertionError(file_name)
-
-    def folder(self) -> Path:
-        raise AssertionError
-
-
-NO_SHELF = NoShelf()
+from tests.shelf import NoShelf
 
 
 class Painter:
@@ -100,7 +80,7 @@ def test_the_seed_chooses_among_the_near_ones() -> None:
 def test_built_from_its_own_weights_it_is_the_same() -> None:
     book = filled()
     config = {"count": 4, "height": 2, "width": 2, "embed_dim": 2, "family": "sketches"}
-    again = build(book.state_dict(), config, NO_SHELF)
+    again = build(book.state_dict(), config, NoShelf())
     assert torch.equal(again.tokens, book.tokens)
     assert torch.equal(again.embeddings, book.embeddings)
 
@@ -109,7 +89,7 @@ def test_built_from_its_own_weights_it_is_the_same() -> None:
 def test_a_bad_config_is_refused(count: object) -> None:
     config = {"count": count, "height": 2, "width": 2, "embed_dim": 2}
     with pytest.raises(CheckpointError, match="not a sketchbook"):
-        build({}, config, NO_SHELF)
+        build({}, config, NoShelf())
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (16, 8), (8, 24), (20, 12), (5, 9)])
