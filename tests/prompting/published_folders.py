@@ -54,6 +54,7 @@ def make_siglip(folder: Path, size: int = 32, **saving: Any) -> Path:
     )
     tokenizer.save_pretrained(folder)
     text = {**TOWER, "vocab_size": len(WORDS), "max_position_embeddings": 8}
+    text |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 1}
     config = SiglipConfig(text_config=text, vision_config=_vision(size))
     _save(SiglipModel, config, folder, **saving)
     return folder

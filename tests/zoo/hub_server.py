@@ -15,6 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
+from huggingface_hub import constants
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -139,3 +142,11 @@ def serving() -> Iterator[FakeHub]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def point_client_to(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let huggingface_hub ask this hub, as HF_ENDPOINT does before it is imported."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", hub.endpoint)
+    template = hub.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)

@@ -23,7 +23,7 @@ from phosphene.zoo import fetch, registry
 from phosphene.zoo.card import Card
 from phosphene.zoo.published import hub_name
 from tests.zoo import hub_server
-from tests.zoo.hub_server import COMMIT, FakeHub, serving
+from tests.zoo.hub_server import COMMIT, FakeHub, point_client_to, serving
 
 REPO = "org/tiny-CLIP"
 OTHER = "f" * 40
@@ -55,10 +55,7 @@ def clip_files(**change: bytes) -> dict[str, bytes]:
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """A hub with one model; the client of huggingface_hub is pointed to it."""
     with serving() as served:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", served.endpoint)
-        template = served.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template, raising=False)
+        point_client_to(served, monkeypatch)
         served.add(REPO, clip_files())
         yield served
 

@@ -103,7 +103,7 @@ def pull_published(wanted: HubName, home: Path) -> Iterator[Progress]:
 
 
 def _card_of(wanted: HubName, listing: Listing, names: list[str], folder: Path) -> Card:
-    fields = published.describe(folder)
+    fields = {**published.describe(folder), **listing.notes}
     fields["source"] += f"; huggingface.co/{listing.repo}"
     return Card(
         name=wanted.slug,
@@ -111,7 +111,6 @@ def _card_of(wanted: HubName, listing: Listing, names: list[str], folder: Path) 
         sha256=published.weights_sha256(folder),
         hub=Hub(repo=listing.repo, revision=listing.commit, patterns=tuple(names)),
         **fields,
-        **listing.notes,
     )
 
 
@@ -124,7 +123,7 @@ def _list(wanted: HubName) -> Listing:
             wanted.repo, revision=wanted.revision, files_metadata=True, timeout=TIMEOUT_SECONDS
         )
         files = {s.rfilename: _remote(s) for s in info.siblings or () if _inside(s.rfilename)}
-        notes = info.card_data.to_dict() if info.card_data is not None else {}
+        notes = vars(info.card_data) if info.card_data is not None else {}
     if not re.fullmatch(r"[0-9a-f]{40}", info.sha or ""):
         raise WeightsError(f"the hub names no commit of {str(wanted)!r}; try again later")
     data = notes.get("datasets") or "not stated"
