@@ -31,7 +31,7 @@ def help_page(arguments: str) -> str:
     program = "import sys; sys.argv[0] = 'phosphene'; from phosphene.cli.app import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", program, *shlex.split(arguments)],
-        env={**os.environ, **PLAIN},
+        env={**os.environ, **PLAIN, "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=True,

@@ -1,9 +1,11 @@
 """Docs cannot drift: Python blocks run, help pages are current, links and pictures exist.
 
-Each ```python block of README and docs runs by itself in an empty folder. `# slow` in a block
-leaves it to `make test-all`. Show code that cannot run as ```text.
+Each ```python block of README and docs runs by itself in an empty folder. `# slow` in a block, or
+`<!-- slow -->` in the line above it, leaves it to `make test-all`. Show code that cannot run as
+```text.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -13,9 +15,9 @@ from urllib.parse import unquote
 import pytest
 
 from docs.help_blocks import BLOCK, ROOT, pages, refresh
-from tests.rules.syntax import listed
+from tests.rules.syntax import SRC, listed
 
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PYTHON = re.compile(r"^(<!-- slow -->\n+)?```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(
     r"\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|<(?:img|a|source)\s[^>]*?(?:src|href)=\"([^\"]+)\""
@@ -30,18 +32,24 @@ def python_blocks() -> list:
     for path in pages():
         text = path.read_text()
         for block in PYTHON.finditer(text):
-            line = text[: block.start()].count("\n") + 1
-            marks = [pytest.mark.slow] if "# slow" in block[1] else []
-            found.append(pytest.param(block[1], marks=marks, id=f"{path.relative_to(ROOT)}:{line}"))
+            line = text[: block.start(2)].count("\n")
+            marks = [pytest.mark.slow] if block[1] or "# slow" in block[2] else []
+            found.append(pytest.param(block[2], marks=marks, id=f"{path.relative_to(ROOT)}:{line}"))
     return found
 
 
 def run(block: str, folder: Path) -> None:
-    """Run a block in a folder; raises AssertionError with what it said."""
+    """Run a block in a folder; fails with what it said."""
     ran = subprocess.run(
-        [sys.executable, "-c", block], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-c", block],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(SRC.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert ran.returncode == 0, ran.stderr
+    if ran.returncode:
+        pytest.fail(ran.stderr, pytrace=False)
 
 
 def anchors(text: str) -> set[str]:
@@ -87,9 +95,10 @@ def test_links_and_pictures_exist():
 def test_a_failing_block_is_found(tmp_path):
     run("from pathlib import Path\nPath('x').write_text('made here')", tmp_path)
     assert (tmp_path / "x").exists()
-    with pytest.raises(AssertionError, match="ZeroDivisionError"):
+    with pytest.raises(pytest.fail.Exception, match="ZeroDivisionError"):
         run("1 / 0", tmp_path)
-    assert PYTHON.findall("text\n```python\nx = 1\n```\n```text\nno\n```\n") == ["x = 1\n"]
+    page = "a\n```python\nx = 1\n```\n```text\nno\n```\n<!-- slow -->\n```python\ny = 2\n```\n"
+    assert PYTHON.findall(page) == [("", "x = 1\n"), ("<!-- slow -->\n", "y = 2\n")]
 
 
 def test_a_stale_help_page_is_found():

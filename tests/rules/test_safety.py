@@ -53,9 +53,10 @@ def reasons(call: ast.Call, full: str) -> Iterator[str]:
 
 def unpicklers(tree: ast.AST) -> Iterator[ast.ClassDef]:
     """Own unpicklers that do not say which names they allow."""
+    names = local_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
-            bases = [dotted(base, local_names(tree)) for base in node.bases]
+            bases = [dotted(base, names) for base in node.bases]
             methods = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
             if "pickle.Unpickler" in bases and "find_class" not in methods:
                 yield node

@@ -10,7 +10,6 @@ from tests.rules.syntax import SRC, listed, python_files
 ALLOWED = {
     "core/images.py": "the one place where bytes become values and back",
     "training/pixels.py": "draws training pictures in 8 bits, for speed",
-    "nn/features.py": "its network wants (pixel - 127) / 128: one constant says so",
 }
 SCALING = {"div", "mul", "div_", "mul_", "divide", "multiply", "true_divide", "clamp", "clip"}
 

@@ -58,7 +58,7 @@ class Defaults:
     num_cutouts: int = 32
 
 
-DEFAULTS = {"emoji-vqgan": Defaults(iterations=150, num_cutouts=16)}
+DEFAULTS = {"emoji-vqgan": Defaults(iterations=60, learning_rate=0.03, num_cutouts=12)}
 DEFAULT_SIZE = 256  # px, of models whose card names none
 
 

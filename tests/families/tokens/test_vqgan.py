@@ -109,7 +109,7 @@ def test_names_and_shapes_of_the_embedded_model_stand() -> None:
     )
     network = VQGAN(made)
     listing = "\n".join(f"{k} {list(v.shape)}" for k, v in network.state_dict().items())
-    assert hashlib.sha256(listing.encode()).hexdigest()[:16] == "EMBEDDED"
+    assert hashlib.sha256(listing.encode()).hexdigest()[:16] == "b2aab1feb320fe02"
     assert network.encoder.down[0].block[0].norm1.num_groups == 16
     assert network.factor == 8
 
