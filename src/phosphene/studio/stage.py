@@ -59,6 +59,7 @@ class Defaults:
 
 
 DEFAULTS = {"emoji-vqgan": Defaults(iterations=60, learning_rate=0.03, num_cutouts=12)}
+SKETCHES = "sketches"  # family of the models that hold starts
 DEFAULT_SIZE = 256  # px, of models whose card names none
 
 
@@ -70,6 +71,7 @@ class Stage:
         recipe: Complete: fields that were left to the model are filled in.
         pictures: The opened pictures of image prompts, by path.
         init: The picture to start from, c h w, as it was read.
+        sketches: Name of the model that holds starts, where the recipe may use one.
         models: Sha256 of weights by name.
         inputs: Sha256 of pictures by path.
     """
@@ -80,6 +82,7 @@ class Stage:
     gazes: tuple[Gaze, ...]
     pictures: Mapping[str, Picture]
     init: Picture | None
+    sketches: str | None
     models: Mapping[str, str]
     inputs: Mapping[str, str]
     platform: Platform
@@ -168,7 +171,9 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     if init is None and recipe.init_weight:
         raise RecipeError("init_weight needs an init_image to pull towards")
     judges = [split_weight(entry) for entry in recipe.perceptors]
-    models = _model_hashes([recipe.model, *(name for name, _ in judges)], zoo)
+    sketches = _sketches(recipe, zoo)
+    names = [recipe.model, *(name for name, _ in judges), sketches]
+    models = _model_hashes(filter(None, names), zoo)
 
     decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
     if not isinstance(decoder, Canvas):
@@ -184,10 +189,19 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         gazes=tuple(_gaze(recipe, zoo.load(name, place), name, w) for name, w in judges),
         pictures=pictures,
         init=init,
+        sketches=sketches,
         models=models,
         inputs=_input_hashes(filter(None, [recipe.init_image, *pictures])),
         platform=Platform.here(str(place), _dtype(decoder)),
     )
+
+
+def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
+    """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
+    if recipe.start in ("codebook", "image") or (recipe.start == "auto" and recipe.init_image):
+        return None
+    cards = [card for card in zoo.cards() if card.family == SKETCHES and recipe.model in card.needs]
+    return cards[0].name if cards else None
 
 
 def _with_image_prompts(story: Story, entries: Iterable[str]) -> Story:

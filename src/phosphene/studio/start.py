@@ -13,7 +13,6 @@ from phosphene.prompting.sketches import Sketchbook, extend
 from phosphene.studio.stage import Stage
 from phosphene.zoo import Zoo
 
-SKETCHES = "sketches"  # family of the models that hold starts
 TEXT = "minilm"  # reads their captions
 NUM_TRIES = 4
 TRIAL_ITERATIONS = 10
@@ -100,10 +99,9 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 def sketchbook_of(stage: Stage, zoo: Zoo) -> Sketchbook | None:
-    """Find the sketches drawn with the recipe's model."""
-    for card in zoo.cards():
-        if card.family == SKETCHES and stage.recipe.model in card.needs:
-            book: Any = zoo.load(card.name)
-            assert isinstance(book, Sketchbook)
-            return book
-    return None
+    """Load the sketches of the recipe's model, where it has some."""
+    if stage.sketches is None:
+        return None
+    book: Any = zoo.load(stage.sketches)
+    assert isinstance(book, Sketchbook)
+    return book
