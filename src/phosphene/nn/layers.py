@@ -148,6 +148,6 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: FeatureMap) -> Float[Tensor, "b c 2*h 2*w"]:
+    def forward(self, x: FeatureMap) -> Float[Tensor, "b c twice_h twice_w"]:
         y: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return y

@@ -25,7 +25,7 @@ def flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
         while path in tensors:  # {"a.b": x} beside {"a": {"b": y}}
             path += "'"
         tensors[path] = value.detach().clone(memory_format=torch.contiguous_format)
-        # Fused optimisers walk through memory: a moment laid out otherwise than its weight is wrong.
+        # fused optimisers walk through memory: a moment laid out unlike its weight is wrong
         last = value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last)
         return {"tensor": path, "channels_last": last and not value.is_contiguous()}
     if isinstance(value, Mapping):
