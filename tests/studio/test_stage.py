@@ -6,6 +6,7 @@ import torch
 from phosphene.core.errors import ImageError, RecipeError, UnknownModel, Unsupported, WeightsError
 from phosphene.core.images import Images, save_png
 from phosphene.core.rng import Rng
+from phosphene.core.runtime import painting_dtype
 from phosphene.studio.stage import DEFAULTS, Defaults, set_stage
 from phosphene.zoo import Zoo
 from tests.studio.fakes import make_zoo, tiny
@@ -153,4 +154,5 @@ def test_damaged_weights(tmp_path, damage):
 def test_only_the_latent_learns(zoo):
     stage = set_stage(tiny(), zoo)
     assert not any(p.requires_grad for p in stage.decoder.parameters())
-    assert stage.platform.dtype == "float32"
+    native = str(painting_dtype(torch.device("cpu"))).removeprefix("torch.")
+    assert stage.platform.dtype == native

@@ -108,6 +108,8 @@ class RunFolder:
         """Remove what only an unfinished run needs."""
         self.checkpoint.unlink(missing_ok=True)
         self.preview.unlink(missing_ok=True)
+        for left_over in self.path.rglob(".*.tmp"):  # a kill in the middle of writing
+            left_over.unlink(missing_ok=True)
         if not keep_frames:
             shutil.rmtree(self.path / "frames", ignore_errors=True)
 
