@@ -45,7 +45,7 @@ def test_help_does_not_load_torch():
         "from phosphene.cli.app import main\n"
         "try:\n    main(sys.argv[1:])\n"
         "finally:\n"
-        "    heavy = {'torch', 'numpy', 'PIL', 'transformers', 'pydantic', 'rich'}\n"
+        "    heavy = {'torch', 'numpy', 'PIL', 'transformers', 'rich'}\n"
         "    print(sorted(heavy & set(sys.modules)))\n"
     )
     for arguments in (["--help"], ["imagine", "--help"], ["--version"]):

@@ -20,7 +20,7 @@ def test_a_table_on_a_terminal(phosphene, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     said = phosphene("models")
     assert said.code == 0
-    for column in ("name", "family", "licence", "trained on"):
+    for column in ("name", "family", "licence", "trained"):
         assert column in said.out
     assert "tiny-vqgan" in said.out
 

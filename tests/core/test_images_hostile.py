@@ -132,7 +132,7 @@ def test_missing_folder_and_impossible_names(tmp_path):
     assert "no image at" in one_line(tmp_path / "nothing.png")
     assert "check the path" in one_line(tmp_path)
     assert "x.png" in one_line(Path("a\0b/x.png"))
-    assert "cannot read" in one_line(Path("x" * 10_000 + ".png"))
+    assert "no image at" in one_line(Path("x" * 10_000 + ".png"))
 
 
 def test_not_a_picture(tmp_path):

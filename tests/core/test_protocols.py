@@ -26,6 +26,12 @@ class Mirror(Ramp):
     def snap(self, codes: Latent) -> Latent:
         return codes
 
+    def tokens(self, codes: Latent) -> Latent:
+        return codes
+
+    def confine(self, codes: Latent) -> Latent:
+        return codes
+
 
 class Dreamer:
     spec = LatentSpec(Space.NOISE, (3, None, None))

@@ -96,8 +96,8 @@ def test_group_norm_of_one_pixel_and_one_channel_a_group() -> None:
     x = torch.randn(2, 3, 1, 1, requires_grad=True)
     y = layer(x)
     y.sum().backward()
-    assert torch.equal(y, torch.zeros_like(y))
-    torch.testing.assert_close(x.grad, torch.zeros_like(x))
+    torch.testing.assert_close(y, torch.zeros_like(y), atol=1e-4, rtol=0)
+    torch.testing.assert_close(x.grad, torch.zeros_like(x), atol=1e-3, rtol=0)
 
 
 def test_second_derivatives_are_refused_not_wrong() -> None:

@@ -7,70 +7,26 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
-from transformers import (
-    CLIPConfig,
-    CLIPModel,
-    CLIPTokenizer,
-    PreTrainedTokenizerFast,
-    SiglipConfig,
-    SiglipModel,
-)
+from transformers import CLIPModel, CLIPTokenizer, SiglipModel
 
-from phosphene.core.errors import CheckpointError, Unsupported, WeightsError
+from phosphene.core.errors import CheckpointError, MissingTool, Unsupported, WeightsError
 from phosphene.core.protocols import Perceptor
-from phosphene.prompting.hub_perceptor import TransformersPerceptor
+from phosphene.core.runtime import painting_dtype
+from phosphene.prompting.hub_perceptor import TransformersPerceptor, build
+from tests.prompting.published_folders import PIXELS, make_clip, make_siglip
 
 SIZE = 32
-PIXELS = {"image_mean": [0.5, 0.4, 0.3], "image_std": [0.2, 0.3, 0.4]}
-TOWER = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-}
-VISION = {**TOWER, "image_size": SIZE, "patch_size": 8}
 
 
 @pytest.fixture(scope="module")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clip")
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    words = [*letters, *(letter + "</w>" for letter in letters)]
-    words += ["<|startoftext|>", "<|endoftext|>"]
-    (folder / "vocab.json").write_text(json.dumps({word: i for i, word in enumerate(words)}))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer(str(folder / "vocab.json"), str(folder / "merges.txt"))
-    tokenizer.save_pretrained(folder)
-    text = {**TOWER, "vocab_size": len(words), "max_position_embeddings": 24}
-    text |= {"eos_token_id": len(words) - 1, "bos_token_id": len(words) - 2}
-    torch.manual_seed(0)
-    config = CLIPConfig(text_config=text, vision_config=VISION, projection_dim=16)
-    CLIPModel(config).save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(PIXELS))
-    return folder
+    return make_clip(tmp_path_factory.mktemp("clip"), SIZE)
 
 
 @pytest.fixture(scope="module")
 def siglip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("siglip")
-    words = ["<pad>", "</s>", "<unk>", "a", "green", "heart", "frog", "flat"]
-    vocabulary = {word: i for i, word in enumerate(words)}
-    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    inner.post_processor = processors.TemplateProcessing(
-        single="$A </s>", special_tokens=[("</s>", 1)]
-    )
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
-    tokenizer.save_pretrained(folder)
-    text = {**TOWER, "vocab_size": len(words), "max_position_embeddings": 8}
-    torch.manual_seed(0)
-    SiglipModel(SiglipConfig(text_config=text, vision_config=VISION)).save_pretrained(folder)
-    (folder / "preprocessor_config.json").write_text(json.dumps(PIXELS))
-    return folder
+    return make_siglip(tmp_path_factory.mktemp("siglip"), SIZE)
 
 
 @pytest.fixture(params=["clip", "siglip"])
@@ -204,5 +160,52 @@ def test_damaged_weights_are_refused(clip_folder: Path, tmp_path: Path, damage: 
     else:
         save_file({**tensors, name: torch.zeros(3, 3)}, weights, {"format": "pt"})
     with pytest.raises(CheckpointError) as caught:
+        load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+class FakeShelf:
+    """Holds a folder."""
+
+    def __init__(self, folder: Path, dtype: torch.dtype | None = None) -> None:
+        self.device, self.dtype, self._folder = torch.device("cpu"), dtype, folder
+
+    def model(self, name: str) -> Any:
+        raise NotImplementedError(name)
+
+    def read(self, file_name: str) -> bytes:
+        raise NotImplementedError(file_name)
+
+    def folder(self) -> Path:
+        return self._folder
+
+
+def test_built_in_the_precision_that_paints(folder: Path) -> None:
+    assert build({}, {}, FakeShelf(folder)).dtype == painting_dtype(torch.device("cpu"))
+    assert build({}, {}, FakeShelf(folder, torch.float32)).dtype == torch.float32
+
+
+def test_no_pickle_is_read(clip_folder: Path, tmp_path: Path) -> None:
+    for file in clip_folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(CLIPModel.from_pretrained(clip_folder).state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(WeightsError) as caught:
+        load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_siglip_needs_no_sentencepiece(siglip_folder: Path, tmp_path: Path) -> None:
+    for file in siglip_folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    config["tokenizer_class"] = "SiglipTokenizer"  # as in the published folders
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    texts = ["green heart"]
+    torch.testing.assert_close(
+        load(tmp_path).encode_text(texts), load(siglip_folder).encode_text(texts)
+    )
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises((MissingTool, WeightsError)) as caught:
         load(tmp_path)
     assert "\n" not in str(caught.value)

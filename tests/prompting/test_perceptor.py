@@ -33,6 +33,9 @@ class FakeReader:
 class FakeShelf:
     """Holds one text network."""
 
+    device = torch.device("cpu")
+    dtype = None
+
     def model(self, name: str) -> Any:
         return {"fake": FakeReader()}[name]
 

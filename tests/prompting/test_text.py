@@ -125,6 +125,9 @@ def test_any_text(tower: TextTower, text: str) -> None:
 
 
 class FakeShelf:
+    device = torch.device("cpu")
+    dtype = None
+
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
 

@@ -1,15 +1,17 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from phosphene.core.errors import RecipeError, Unsupported
-from phosphene.core.images import save_png
+from phosphene.core.images import open_image, save_png
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
 from phosphene.prompting.sketches import Sketchbook
 from phosphene.studio import start as module
 from phosphene.studio.stage import set_stage
 from phosphene.studio.start import start
-from tests.studio.fakes import tiny
+from tests.studio.fakes import Judge, tiny
 
 RNG = Rng((7,), "/imagine/start")
 
@@ -32,6 +34,8 @@ def sketched(monkeypatch, zoo):
     book.tokens.copy_(Rng((1,)).integers(4, 4, 4, high=32)[0])
     judge = zoo.load("tiny-judge")
     book.embeddings.copy_(judge.encode_text(["w", "x", "green heart", "y"]))
+    monkeypatch.setattr(Judge, "encode", Judge.encode_text, raising=False)
+    monkeypatch.setattr(module, "TEXT", "tiny-judge")
     monkeypatch.setattr(module, "sketchbook_of", lambda stage, zoo: book)
     return book
 
@@ -56,8 +60,8 @@ def test_codebook_starts_lie_in_the_codebook(zoo):
 @pytest.mark.parametrize("strategy", ["auto", "image"])
 def test_an_init_image_is_started_from(zoo, photo, strategy):
     stage = set_stage(tiny(start=strategy, init_image=photo), zoo)
-    wanted = stage.decoder.encode(torch.full((1, 3, 16, 16), 0.5)).data
-    assert torch.allclose(start(stage, zoo, RNG).data, wanted, atol=1e-2)
+    wanted = stage.decoder.encode(open_image(Path(photo))[None]).data
+    assert torch.allclose(start(stage, zoo, RNG).data, wanted, atol=1e-5)
 
 
 def test_a_codebook_start_can_still_be_pulled_to_an_image(zoo, photo):

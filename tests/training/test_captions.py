@@ -74,6 +74,12 @@ def test_every_rendering_can_be_named(name):
         assert any(word in caption for word in words)
 
 
+def test_phrases_are_no_styles():
+    said = {captions.in_style("dog", "trending on artstation", None, dice) for dice in rolls(300)}
+    assert {"dog, trending on artstation", "dog in the style of concept art"} <= said
+    assert "dog in the style of trending on artstation" not in said
+
+
 def test_drawing_styles_have_names():
     said = {captions.in_style("dog", None, "3d", dice) for dice in rolls()}
     assert {"dog | 3D", "dog in the style of 3D render", "dog, clay"} <= said

@@ -45,9 +45,9 @@ STATE = {
 
 
 def same(a: object, b: object) -> bool:
-    """Equal structure, types and bits."""
+    """Equal structure, types, layouts and bits."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.dtype == b.dtype and torch.equal(a, b)
+        return a.dtype == b.dtype and a.stride() == b.stride() and torch.equal(a, b)
     if isinstance(a, dict) and isinstance(b, dict):
         return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):

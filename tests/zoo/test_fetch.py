@@ -8,7 +8,6 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import huggingface_hub
 import pytest
 
 from phosphene.core.errors import HashMismatch, MissingTool, UnknownModel, WeightsError
@@ -151,44 +150,6 @@ def test_embedded_file_that_is_missing(tmp_path: Path) -> None:
     demo = make_card(source, file="no-such-file.safetensors")
     with pytest.raises(WeightsError, match="reinstall phosphene"):
         list(fetch.fetch(demo, tmp_path))
-
-
-@pytest.fixture
-def hub_card(tmp_path: Path) -> Card:
-    source = tmp_path / "m.bin"
-    source.write_bytes(WEIGHTS)
-    return make_card(source, sha256=None, hub={"repo": "org/model", "revision": "a" * 40})
-
-
-def test_hub(tmp_path: Path, hub_card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: dict[str, Any] = {}
-
-    def snapshot_download(repo_id: str, **options: Any) -> str:
-        asked.update(options, repo=repo_id)
-        folder = options["cache_dir"] / "models--org--model" / "snapshots" / options["revision"]
-        folder.mkdir(parents=True)
-        (folder / "model.safetensors").write_bytes(WEIGHTS)
-        return str(folder)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    list(fetch.fetch(hub_card, tmp_path))
-    assert asked["revision"] == "a" * 40
-    assert not any("bin" in p or "pt" in p or p == "*" for p in asked["allow_patterns"])
-    found = fetch.located(hub_card, tmp_path)
-    assert isinstance(found, Path)
-    assert (found / "model.safetensors").read_bytes() == WEIGHTS
-
-
-def test_hub_that_fails(tmp_path: Path, hub_card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
-    def snapshot_download(*_: object, **options: Any) -> str:
-        folder = options["cache_dir"] / "models--org--model" / "snapshots" / options["revision"]
-        folder.mkdir(parents=True)
-        raise ConnectionError("no route\nto host")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
-    with pytest.raises(WeightsError, match=r"no route to host.*models pull demo"):
-        list(fetch.fetch(hub_card, tmp_path))
-    assert not fetch.is_here(hub_card, tmp_path)
 
 
 def test_needs_are_pulled_once_each(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

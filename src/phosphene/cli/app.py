@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 failed, 2 the request cannot be carried out as written, 13
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -16,7 +17,7 @@ from phosphene.cli.imagine import imagine
 from phosphene.cli.models import app as models_app
 from phosphene.cli.replay import replay
 from phosphene.cli.run import run
-from phosphene.cli.surface import Surface, note, printable
+from phosphene.cli.surface import Context, Surface, note, printable
 from phosphene.cli.train import train
 from phosphene.core.errors import PhospheneError
 
@@ -38,15 +39,16 @@ app.command("train")(train)
 app.add_typer(data_app, name="data")
 
 
-def _show_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> bool:
     if wanted:
         print(f"phosphene {phosphene.__version__}")
         raise typer.Exit()
+    return wanted
 
 
 @app.callback()
 def options(
-    context: typer.Context,
+    context: Context,
     device: Annotated[
         str, typer.Option(help="cpu, cuda, cuda:1, mps, or auto for the best.")
     ] = "cpu",
@@ -69,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if debug:
         arguments.remove(DEBUG)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_code_of(arguments, debug))
 
 

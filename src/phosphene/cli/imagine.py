@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from phosphene.cli.paint import paint, resume_run
-from phosphene.cli.surface import Surface, changes_of, describe
+from phosphene.cli.surface import Context, Surface, changes_of, describe
 from phosphene.core.errors import RecipeError
 
 
 def imagine(
-    context: typer.Context,
+    context: Context,
     prompt: Annotated[
         str | None,
         typer.Argument(

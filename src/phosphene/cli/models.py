@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phosphene.cli.surface import note, printable
+from phosphene.cli.surface import Context, note, printable
 from phosphene.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ COLUMNS = ("name", "family", "size", "weights", "licence", "trained on", "from",
 
 
 @app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
+def models(context: Context) -> None:
     """List the models: family, size, licence, data, and where the weights come from."""
     if context.invoked_subcommand is not None:
         return
@@ -58,7 +58,10 @@ def info(name: Annotated[str, typer.Argument(help="A model's name or path.")]) -
 
 @app.command()
 def pull(
-    name: Annotated[str | None, typer.Argument(help="A model's name.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="A model's name; or org/name[@revision] of a CLIP on the hub."),
+    ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="All that the embedded models stand on.")
     ] = False,

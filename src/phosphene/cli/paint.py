@@ -146,10 +146,12 @@ def _move(source: Path, target: Path) -> Path:
 
 def _remove_if_spent(folder: "RunFolder") -> None:
     """Remove a folder in which only the recipe is left: the pictures carry it too."""
+    from phosphene.studio.folder import RUNS
+
     if os.listdir(folder.path) == [folder.recipe.name]:
         shutil.rmtree(folder.path, ignore_errors=True)
-        if folder.path.parent.name == "phosphene-runs" and not os.listdir(folder.path.parent):
-            folder.path.parent.rmdir()
+        if folder.path.parent == RUNS and not os.listdir(RUNS):
+            RUNS.rmdir()
 
 
 def _discard_unless_useful(folder: "RunFolder") -> None:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from phosphene.cli.surface import Surface, printable, watched
+from phosphene.cli.surface import Context, Surface, printable, watched
 
 
 def replay(
-    context: typer.Context,
+    context: Context,
     picture: Annotated[Path, typer.Argument(help="A PNG that phosphene made.")],
 ) -> None:
     """Paint the recipe in a picture again, and say whether it is the same picture.

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from phosphene.cli.paint import paint
-from phosphene.cli.surface import Surface, changes_of
+from phosphene.cli.surface import Context, Surface, changes_of
 from phosphene.cli.train import learn
 
 
 def run(
-    context: typer.Context,
+    context: Context,
     recipe: Annotated[Path, typer.Argument(help="A recipe: TOML or JSON.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the result goes.")] = None,
     changes: Annotated[

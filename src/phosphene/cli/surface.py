@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from phosphene.core.errors import RecipeError
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from typer import Context as Context  # noqa: PLC0414 (says that it is ours to export)
 
     from phosphene.core.protocols import Step
+
+else:
+    # typer passes an instance of the base class, which checks of types at run time notice
+    Context = typer.Context.__base__
 
 NUM_LINES = 10  # progress lines where there is no terminal
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from phosphene.cli.surface import Surface, changes_of, note, printable, watched
+from phosphene.cli.surface import Context, Surface, changes_of, note, printable, watched
 from phosphene.core.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    context: typer.Context,
+    context: Context,
     recipe: Annotated[Path, typer.Argument(help="What learns, and how: TOML or JSON.")],
     data: Annotated[
         str | None,

@@ -7,6 +7,7 @@ here. A PNG carries the recipe that made it in a text chunk named `phosphene`.
 import hashlib
 import io
 import math
+import os
 import warnings
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def open_pil(source: Path | bytes) -> Image.Image:
     """
     name = "the image given" if isinstance(source, bytes) else repr(str(source)[:300])
     try:
-        if isinstance(source, Path) and not source.is_file():
+        if isinstance(source, Path) and not os.path.isfile(source):
             raise ImageError(f"no image at {name}; check the path")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata that we do not use

@@ -56,6 +56,16 @@ DTYPES = {
 class Shelf(Protocol):
     """What a function that builds a model may ask for besides the model's own tensors."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model will be moved to."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """What it will be cast to; None leaves that to the builder."""
+        ...
+
     def model(self, name: str) -> Any:
         """Return another model by name, for models made of several (a text tower, say)."""
         ...

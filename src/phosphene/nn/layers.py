@@ -66,7 +66,10 @@ class GroupNorm(nn.GroupNorm):
     """Group norm, exact and fast in channels-last; first derivatives only."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not x.requires_grad:
+        # Not "if x.requires_grad" alone: where only the weights learn, PyTorch's own backward of
+        # channels-last features crashes the process (2.13).
+        learns = x.requires_grad or self.weight.requires_grad or self.bias.requires_grad
+        if not (learns and torch.is_grad_enabled()):
             return F.group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
         out: Tensor = _GroupNormChannelsLast.apply(  # type: ignore[no-untyped-call]
             x.contiguous(memory_format=torch.channels_last),
@@ -145,6 +148,6 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, x: FeatureMap) -> Float[Tensor, "b c 2*h 2*w"]:
+    def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c 2*h 2*w"]:
         y: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return y

@@ -5,7 +5,7 @@ SigLIP: Zhai et al. 2023, "Sigmoid Loss for Language Image Pre-Training". The li
 processors work on PIL images and stop gradients, so the few lines they amount to are done here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from jaxtyping import Float
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from phosphene.core.errors import CheckpointError, Unsupported, WeightsError
+from phosphene.core.errors import CheckpointError, MissingTool, Unsupported, WeightsError
 from phosphene.core.images import Images, resize
+from phosphene.core.runtime import painting_dtype
+from phosphene.core.weights import Shelf
 from phosphene.prompting.prompt import clean
 
 SUPPORTED = ("clip", "siglip")
@@ -74,10 +76,11 @@ class TransformersPerceptor(nn.Module):
             allow_download: Ask the hub for what is not in the cache.
         Raises:
             WeightsError: not on this computer, or not found.
+            MissingTool: its tokenizer needs a package that is not installed.
             CheckpointError: its files are damaged, or do not hold the whole model.
             Unsupported: neither CLIP nor SigLIP.
         """
-        from transformers import AutoConfig, AutoModel, AutoTokenizer
+        from transformers import AutoConfig, AutoModel
         from transformers.image_processing_base import ImageProcessingMixin
 
         place = {"revision": revision, "local_files_only": not allow_download}
@@ -88,13 +91,14 @@ class TransformersPerceptor(nn.Module):
                     f"{str(name)!r} is a model of type {config.model_type!r}; "
                     f"a perceptor is one of {', '.join(SUPPORTED)}"
                 )
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **place)
+            tokenizer = _tokenizer(name, config.model_type, place)
             pixels = ImageProcessingMixin.get_image_processor_dict(str(name), **place)[0]
             model, report = AutoModel.from_pretrained(
                 name,
                 config=config,
                 dtype=dtype,
                 output_loading_info=True,
+                use_safetensors=True,
                 trust_remote_code=False,
                 **place,
             )
@@ -149,6 +153,30 @@ class TransformersPerceptor(nn.Module):
         return F.normalize(self.model.get_text_features(**asked).pooler_output.float(), dim=1)
 
 
+def build(
+    _tensors: Mapping[str, Tensor], _config: Mapping[str, Any], shelf: Shelf
+) -> TransformersPerceptor:
+    """Build a published perceptor for the zoo from its folder, in the precision that paints.
+
+    Raises:
+        WeightsError: its folder lacks a file, or one is damaged.
+        Unsupported: neither CLIP nor SigLIP.
+    """
+    dtype = shelf.dtype or painting_dtype(shelf.device)
+    return TransformersPerceptor.from_pretrained(shelf.folder(), dtype=dtype)
+
+
+def _tokenizer(name: str | Path, model_type: str, place: Mapping[str, Any]) -> Any:
+    """The tokenizer that belongs to a model."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    kind: Any = AutoTokenizer
+    # SigLIP's own class needs the sentencepiece package; its tokenizer.json says the same without
+    if model_type == "siglip" and (Path(name) / "tokenizer.json").is_file():
+        kind = PreTrainedTokenizerFast
+    return kind.from_pretrained(name, trust_remote_code=False, **place)
+
+
 @contextmanager
 def _readable_errors(name: str, allow_download: bool) -> Iterator[None]:
     """Turn what the library raises into one line that says what to do."""
@@ -161,7 +189,11 @@ def _readable_errors(name: str, allow_download: bool) -> Iterator[None]:
             f"the files of {name!r} are damaged or of another architecture: "
             f"{_first_line(error)}; fetch the model again"
         ) from None
-    except (OSError, ValueError, KeyError) as error:
+    except ImportError as error:
+        raise MissingTool(
+            f"the model {name!r} needs a package that is not installed: {_first_line(error)}"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         if isinstance(error, Unsupported):
             raise
         if Path(name).is_dir():

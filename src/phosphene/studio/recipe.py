@@ -156,13 +156,14 @@ class Train(_Plain):
     features: Location = Field(
         "efficientnet-lite0", description="pretrained features: perceptual distance, image tower"
     )
-    text: Location = Field("minilm", description="the frozen text network of a perceptor")
+    text: Location = Field(
+        "minilm", description="the frozen text network of a perceptor or of sketches"
+    )
     painter: Location | None = Field(
         None,
         description="an autoencoder: its mistakes a perceptor learns to see through, its codes "
         "sketches are kept in",
     )
-    perceptor: Location | None = Field(None, description="who judges sketches by their captions")
     model: dict[str, JsonValue] = Field({}, description="shape of the network")
     settings: dict[str, JsonValue] = Field({}, description="settings of the learner")
 

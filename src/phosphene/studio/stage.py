@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import ImageError, RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.latent import Latent
@@ -34,7 +33,7 @@ from phosphene.prompting.prompt import Phrase, Story, parse
 from phosphene.studio.artifact import Platform
 from phosphene.studio.recipe import Imagine, split_weight
 from phosphene.zoo import Zoo
-from phosphene.zoo.fetch import located, with_needs
+from phosphene.zoo.fetch import identity, with_needs
 
 Model = TypeVar("Model")
 
@@ -59,7 +58,8 @@ class Defaults:
     num_cutouts: int = 32
 
 
-DEFAULTS = {"emoji-vqgan": Defaults(iterations=150, num_cutouts=16)}
+DEFAULTS = {"emoji-vqgan": Defaults(iterations=60, learning_rate=0.03, num_cutouts=12)}
+SKETCHES = "sketches"  # family of the models that hold starts
 DEFAULT_SIZE = 256  # px, of models whose card names none
 
 
@@ -71,6 +71,7 @@ class Stage:
         recipe: Complete: fields that were left to the model are filled in.
         pictures: The opened pictures of image prompts, by path.
         init: The picture to start from, c h w, as it was read.
+        sketches: Name of the model that holds starts, where the recipe may use one.
         models: Sha256 of weights by name.
         inputs: Sha256 of pictures by path.
     """
@@ -81,6 +82,7 @@ class Stage:
     gazes: tuple[Gaze, ...]
     pictures: Mapping[str, Picture]
     init: Picture | None
+    sketches: str | None
     models: Mapping[str, str]
     inputs: Mapping[str, str]
     platform: Platform
@@ -169,7 +171,9 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     if init is None and recipe.init_weight:
         raise RecipeError("init_weight needs an init_image to pull towards")
     judges = [split_weight(entry) for entry in recipe.perceptors]
-    models = _model_hashes([recipe.model, *(name for name, _ in judges)], zoo)
+    sketches = _sketches(recipe, zoo)
+    names = [recipe.model, *(name for name, _ in judges), sketches]
+    models = _model_hashes(filter(None, names), zoo)
 
     decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
     if not isinstance(decoder, Canvas):
@@ -185,10 +189,19 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         gazes=tuple(_gaze(recipe, zoo.load(name, place), name, w) for name, w in judges),
         pictures=pictures,
         init=init,
+        sketches=sketches,
         models=models,
         inputs=_input_hashes(filter(None, [recipe.init_image, *pictures])),
         platform=Platform.here(str(place), _dtype(decoder)),
     )
+
+
+def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
+    """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
+    if recipe.start in ("codebook", "image") or (recipe.start == "auto" and recipe.init_image):
+        return None
+    cards = [card for card in zoo.cards() if card.family == SKETCHES and recipe.model in card.needs]
+    return cards[0].name if cards else None
 
 
 def _with_image_prompts(story: Story, entries: Iterable[str]) -> Story:
@@ -251,9 +264,8 @@ def _model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
     hashes: dict[str, str] = {}
     for name in names:
         for card in with_needs(zoo.card(name), zoo.home):
-            path = Path(str(located(card, zoo.home)))
             own = name if card.name == zoo.card(name).name else card.name
-            hashes[own] = card.sha256 or (sha256_of(path) if path.is_file() else card.origin)
+            hashes[own] = identity(card, zoo.home)
     return hashes
 
 

@@ -4,18 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from phosphene.core.errors import Unsupported
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
-from phosphene.prompting.objective import PromptObjective
 from phosphene.prompting.optimise import Optimisation
 from phosphene.prompting.sketches import Sketchbook, extend
 from phosphene.studio.stage import Stage
 from phosphene.zoo import Zoo
 
-SKETCHES = "sketches"  # family of the models that hold starts
+TEXT = "minilm"  # reads their captions
 NUM_TRIES = 4
 TRIAL_ITERATIONS = 10
 
@@ -35,9 +33,15 @@ def _auto(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     """The init image if there is one, else a sketch if the model has some, else noise."""
     if stage.init is not None:
         return _image(stage, zoo, rng)
-    if sketchbook_of(stage, zoo) is not None:
+    if _words(stage) and sketchbook_of(stage, zoo) is not None:
         return _retrieval(stage, zoo, rng)
     return _codebook(stage, zoo, rng)
+
+
+def _words(stage: Stage) -> str:
+    """What the first scene asks for in words; empty if it asks by pictures alone."""
+    scene = stage.story.scenes[0]
+    return ", ".join(p.text for p in scene if p.text is not None and p.weight > 0)
 
 
 def _image(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
@@ -57,14 +61,13 @@ def _codebook(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
 
 
 def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
-    """A sketch that the first perceptor finds near the first scene."""
+    """A sketch whose caption is near the first scene's words."""
     book = sketchbook_of(stage, zoo)
     if book is None:
         raise Unsupported(
             f"start: no sketches come with {stage.recipe.model[:80]!r}; use 'codebook' or 'best-of'"
         )
-    scene = PromptObjective.of_scene(stage.story.scenes[0], stage.gazes[:1], rng, stage.pictures)
-    target = F.normalize((scene.weights[:, None] * scene.targets[0].cpu()).sum(dim=0), dim=0)
+    target = zoo.load(TEXT).encode([_words(stage)])[0].cpu()
     rows, columns = stage.grid
     factor = stage.decoder.factor
     with torch.no_grad():
@@ -96,11 +99,9 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 def sketchbook_of(stage: Stage, zoo: Zoo) -> Sketchbook | None:
-    """Find the sketches drawn with the recipe's model and seen by its first perceptor."""
-    made_of = {stage.recipe.model, stage.recipe.perceptors[0].partition(":")[0]}
-    for card in zoo.cards():
-        if card.family == SKETCHES and made_of <= set(card.needs):
-            book: Any = zoo.load(card.name)
-            assert isinstance(book, Sketchbook)
-            return book
-    return None
+    """Load the sketches of the recipe's model, where it has some."""
+    if stage.sketches is None:
+        return None
+    book: Any = zoo.load(stage.sketches)
+    assert isinstance(book, Sketchbook)
+    return book

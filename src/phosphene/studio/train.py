@@ -125,12 +125,12 @@ def _perceptor(recipe: Train, zoo: Zoo) -> Learner:
 
 
 def _sketches(recipe: Train, zoo: Zoo) -> Learner:
-    if recipe.painter is None or recipe.perceptor is None:
-        raise RecipeError("sketches need a painter and a perceptor; name both in the recipe")
-    painter, perceptor = zoo.load(recipe.painter), zoo.load(recipe.perceptor)
+    if recipe.painter is None:
+        raise RecipeError("sketches need a painter; name an autoencoder in the recipe")
+    painter = zoo.load(recipe.painter)
     if not isinstance(painter, Autoencoder):
         raise Unsupported(f"painter: {recipe.painter!r} is no autoencoder with a codebook")
-    return SketchLearner(painter, perceptor)
+    return SketchLearner(painter, zoo.load(recipe.text))
 
 
 LEARNERS = {

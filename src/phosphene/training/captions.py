@@ -154,12 +154,7 @@ def in_style(text: str, rendering: str | None, drawing: str | None, dice: Random
 
 
 def _tagged(text: str, word: str, dice: Random) -> str:
-    forms = (
-        f"{text} | {word}",
-        f"{text} | {word}",
-        f"{text}, {word}",
-        f"{text}, {word}",
-        f"{text} in the style of {word}",
-        f"{text}, {word} style",
-    )
+    forms = [f"{text} | {word}", f"{text}, {word}"] * 2
+    if " on " not in word and " in " not in word:
+        forms += [f"{text} in the style of {word}", f"{text}, {word} style"]
     return dice.choice(forms)

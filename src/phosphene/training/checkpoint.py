@@ -22,8 +22,12 @@ _KEY = "state"
 def flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
     """Move tensors of a nested state into `tensors`; return the rest as JSON can hold it."""
     if isinstance(value, Tensor):
+        while path in tensors:  # {"a.b": x} beside {"a": {"b": y}}
+            path += "'"
         tensors[path] = value.detach().clone(memory_format=torch.contiguous_format)
-        return {"tensor": path}
+        # fused optimisers walk through memory: a moment laid out unlike its weight is wrong
+        last = value.ndim == 4 and value.is_contiguous(memory_format=torch.channels_last)
+        return {"tensor": path, "channels_last": last and not value.is_contiguous()}
     if isinstance(value, Mapping):
         items = [[k, flatten(v, f"{path}.{k}", tensors)] for k, v in value.items()]
         return {"items": items}
@@ -36,7 +40,10 @@ def flatten(value: Any, path: str, tensors: dict[str, Tensor]) -> Any:
 def unflatten(tree: Any, tensors: Mapping[str, Tensor]) -> Any:
     """Undo `flatten`."""
     if "tensor" in tree:
-        return tensors[tree["tensor"]]
+        tensor = tensors[tree["tensor"]]
+        if tree.get("channels_last"):
+            tensor = tensor.to(memory_format=torch.channels_last)
+        return tensor
     if "items" in tree:
         return {k: unflatten(v, tensors) for k, v in tree["items"]}
     if "tuple" in tree:

@@ -122,7 +122,7 @@ def _demand_finite(log: Mapping[str, float], index: int) -> None:
             raise Diverged(f"step {index}: {name} became {value}; try a lower learning rate")
 
 
-def _append(path: Path, row: Mapping[str, float]) -> None:
+def _append(path: Path, row: Mapping[str, int | float]) -> None:
     try:
         with path.open("a") as file:
             file.write(json.dumps(row) + "\n")

@@ -23,8 +23,12 @@ BUILDERS: Mapping[tuple[str, str], str] = {
     ("text", "minilm"): "phosphene.prompting.text:build",
     ("tokens", "vqgan"): "phosphene.families.tokens.vqgan:build",
     ("perceptor", "emoji-clip"): "phosphene.prompting.perceptor:build",
+    ("perceptor", "transformers"): "phosphene.prompting.hub_perceptor:build",
     ("sketches", "sketchbook"): "phosphene.prompting.sketches:build",
 }
+
+# Whose builders let a library open `shelf.folder()`: their weights are checked, not read.
+OPENS_FOLDER = {("perceptor", "transformers")}
 
 
 def builder(family: str, arch: str) -> "Builder":

@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from phosphene.core.checksum import check_sha256, sha256_of
-from phosphene.core.errors import MissingTool, WeightsError
+from phosphene.core.errors import MissingTool, UnknownModel, WeightsError
 from phosphene.core.files import make_folder, storage_error
-from phosphene.zoo.card import Card, Hub, Wheel
+from phosphene.zoo import hub
+from phosphene.zoo.card import Card, Wheel
 from phosphene.zoo.carrier import Location, WheelMember
 from phosphene.zoo.download import Progress, Wanted, check_space, download
-from phosphene.zoo.registry import EMBEDDED, WEIGHTS_FILE, card
+from phosphene.zoo.published import WEIGHTS_FILE, hub_name, weights_sha256
+from phosphene.zoo.registry import EMBEDDED, card
 
 POLL_SECONDS = 0.2
 
@@ -38,7 +40,10 @@ def located(card: Card, home: Path) -> Location:
             )
         return path
     if card.hub is not None:
-        return _snapshot(card, card.hub, home)
+        folder = hub.snapshot(card.hub, home)
+        if folder is None:
+            raise _not_here(card)
+        return folder
     path = _carrier_path(card, home)
     if not path.is_file():
         raise _not_here(card)
@@ -68,7 +73,7 @@ def fetch(card: Card, home: Path) -> Iterator[Progress]:
     elif card.wheel is not None:
         yield from _fetch_wheel(card, card.wheel, _carrier_path(card, home))
     elif card.hub is not None:
-        yield from _fetch_snapshot(card, card.hub, home)
+        yield from hub.fetch_snapshot(card, card.hub, home)
     elif card.url is not None and card.sha256 is not None:
         wanted = Wanted(card.name, card.url, card.sha256, card.bytes)
         yield from download(wanted, _carrier_path(card, home))
@@ -79,11 +84,29 @@ def fetch(card: Card, home: Path) -> Iterator[Progress]:
 def pull(name: str, home: Path) -> Iterator[Progress]:
     """Get the weights of a model and of all it is made of; see `fetch` for the errors.
 
+    Args:
+        name: Of a card; or `org/name`, `org/name@revision` of a perceptor on the hub. What is here
+            is left as it is; a branch or tag that is named is looked up anew.
     Raises:
         UnknownModel: no such name.
     """
+    if (published := hub_name(name)) is not None and not _has_card(name, home):
+        yield from hub.pull_published(published, home)
+        return
     for wanted in with_needs(card(name, home), home):
         yield from fetch(wanted, home)
+
+
+def identity(card: Card, home: Path) -> str:
+    """What tells a card's weights from all others: a sha256, or the commit of a repository.
+
+    Raises:
+        WeightsError: they are not here.
+    """
+    location = located(card, home)
+    if card.sha256 is not None:
+        return card.sha256
+    return card.hub.revision if card.hub is not None else weights_sha256(Path(str(location)))
 
 
 def with_needs(first: Card, home: Path) -> list[Card]:
@@ -93,6 +116,14 @@ def with_needs(first: Card, home: Path) -> list[Card]:
         names = {other.name for other in found}
         found += [card(name, home) for name in known.needs if name not in names]
     return found
+
+
+def _has_card(name: str, home: Path) -> bool:
+    try:
+        card(name, home)
+    except UnknownModel:
+        return False
+    return True
 
 
 def _carrier_path(card: Card, home: Path) -> Path:
@@ -190,39 +221,3 @@ def _weight(folder: Path) -> int:
         except OSError:
             continue
     return total
-
-
-def _snapshot(card: Card, hub: Hub, home: Path) -> Path:
-    """Return the local snapshot of a hub repository at the card's commit."""
-    folder = home / "hub" / f"models--{hub.repo.replace('/', '--')}" / "snapshots" / hub.revision
-    # Written by us after a whole download: the hub's own cache cannot tell whole from partial.
-    if not _marker(folder).is_file():
-        raise _not_here(card)
-    return folder
-
-
-def _marker(folder: Path) -> Path:
-    return folder.parent.parent / f"complete-{folder.name}"
-
-
-def _fetch_snapshot(card: Card, hub: Hub, home: Path) -> Iterator[Progress]:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    yield Progress(card.name, 0, card.bytes)
-    try:
-        with disable_progress_bars():
-            folder = snapshot_download(
-                hub.repo,
-                revision=hub.revision,
-                cache_dir=home / "hub",
-                allow_patterns=list(hub.patterns),
-            )
-    except Exception as error:  # the hub client raises anything from OSError to its own kinds
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise WeightsError(
-            f"cannot fetch {card.name!r} from {card.origin}: {reason}; "
-            f"check the network and `phosphene models pull {card.name}`"
-        ) from None
-    _marker(Path(folder)).touch()
-    yield Progress(card.name, card.bytes, card.bytes)

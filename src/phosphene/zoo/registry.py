@@ -1,7 +1,8 @@
 """Which models there are: the cards that ship with phosphene, and those in the user's home.
 
 A name is looked up in `cards.toml`, then in `HOME/models/NAME/card.toml` (what `phosphene models
-convert` writes), and is else taken as the path of a .safetensors file or of a folder with one.
+convert` writes), and is else taken as the path of a .safetensors file or of a folder with one. What
+is no path and looks like `org/name` is looked up among what was pulled from the hub.
 """
 
 import functools
@@ -23,13 +24,16 @@ from phosphene.core.errors import (
 )
 from phosphene.core.files import write_bytes
 from phosphene.core.header import Header, read_header
+from phosphene.zoo import published
 from phosphene.zoo.card import Card, to_toml
+from phosphene.zoo.published import HubName, hub_name
 
 CARDS = Path(__file__).with_name("cards.toml")
 EMBEDDED = Path(__file__).with_name("weights")
-WEIGHTS_FILE = "model.safetensors"
+WEIGHTS_FILE = published.WEIGHTS_FILE
 CARD_FILE = "card.toml"
 PATH_NAME = "local-file"
+SHORT_COMMIT = 7  # digits of a commit that may stand for all of them
 
 
 def home() -> Path:
@@ -78,6 +82,8 @@ def cards(home: Path | None = None) -> list[Card]:
 def card(name: str, home: Path | None = None) -> Card:
     """Return the card of a name, or one made for the path of a weight file or folder.
 
+    Args:
+        name: A path that exists comes before `org/name[@commit]` of a model of the hub.
     Raises:
         UnknownModel: neither a known name nor a path.
         CheckpointError: its card or its weight file cannot be read.
@@ -88,7 +94,10 @@ def card(name: str, home: Path | None = None) -> Card:
     if home is not None and (path := _user_card_path(name, home)) is not None:
         return _user_card(path)
     if _looks_like_path(name):
-        return _card_of_path(Path(name).expanduser().absolute(), name)
+        path = Path(name).expanduser().absolute()
+        if (wanted := hub_name(name)) is not None and not path.exists():
+            return _hub_card(wanted, home)
+        return _card_of_path(path, name)
     hint = did_you_mean(name, [known.name for known in cards(home)])
     raise UnknownModel(f"unknown model {name[:100]!r}{hint}; `phosphene models` lists all")
 
@@ -162,6 +171,24 @@ def _user_card(path: Path) -> Card:
     return found
 
 
+def _hub_card(wanted: HubName, home: Path | None) -> Card:
+    """The card of a model that was pulled from the hub."""
+    path = _user_card_path(wanted.slug, home) if home is not None else None
+    found = _user_card(path) if path is not None else None
+    if found is None or found.hub is None or found.hub.repo.lower() != wanted.repo.lower():
+        raise UnknownModel(
+            f"no file or folder {str(wanted)!r} here, and no model of that name from the hub; "
+            f"`phosphene models pull {wanted}`"
+        )
+    commit, revision = found.hub.revision, wanted.revision
+    if revision and not (len(revision) >= SHORT_COMMIT and commit.startswith(revision)):
+        raise UnknownModel(
+            f"{wanted.repo!r} is here at commit {commit[:12]}, not at {revision!r}; leave the "
+            f"revision out, or `phosphene models pull {wanted}` and name its commit"
+        )
+    return found
+
+
 def _looks_like_path(name: str) -> bool:
     separated = "/" in name or os.sep in name or name.startswith(("~", "."))
     return "\0" not in name and (separated or name.endswith(".safetensors"))
@@ -172,10 +199,12 @@ def _card_of_path(path: Path, name: str) -> Card:
     weights = path / WEIGHTS_FILE if path.is_dir() else path
     if path.is_dir() and (folder / CARD_FILE).is_file():
         return read_card(folder / CARD_FILE)
+    if weights.name == WEIGHTS_FILE and published.is_published(folder):
+        return published.card_of_folder(folder, PATH_NAME)
     if not weights.is_file():
-        missing = (
-            f"folder {name!r} holds no {WEIGHTS_FILE}" if path.is_dir() else f"no file {name!r}"
-        )
+        missing = f"no file {name!r}"
+        if path.is_dir():
+            missing = f"folder {name!r} holds no {WEIGHTS_FILE}"
         raise UnknownModel(
             f"{missing}; give a .safetensors file, or a name that `phosphene models` lists"
         )

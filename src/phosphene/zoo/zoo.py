@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from phosphene.core.checksum import check_sha256, sha256_of
+from phosphene.core.checksum import check_sha256
 from phosphene.core.errors import CheckpointError, DeviceError, WeightsError
-from phosphene.zoo import fetch, registry
-from phosphene.zoo.builders import builder
+from phosphene.zoo import fetch, published, registry
+from phosphene.zoo.builders import OPENS_FOLDER, builder
 from phosphene.zoo.card import Card
 from phosphene.zoo.carrier import Location, WheelMember, opened
 from phosphene.zoo.download import Progress
@@ -127,7 +127,10 @@ class CardShelf:
         carrier = fetch.located(self.card, self.zoo.home)
         if self.card.sha256 is not None:
             path = carrier.wheel if isinstance(carrier, WheelMember) else carrier
-            check_sha256(sha256_of(path), self.card.sha256, str(path))
+            check_sha256(published.weights_sha256(path), self.card.sha256, str(path))
+        if (self.card.family, self.card.arch) in OPENS_FOLDER:
+            published.count_parameters(published.weight_files(self.folder()))  # checks headers
+            return {}, {}
         location = _weight_file(carrier)
         if location is None:
             return {}, {}

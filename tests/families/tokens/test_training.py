@@ -80,10 +80,14 @@ def test_is_a_learner() -> None:
 
 
 def test_overfits_eight_pictures() -> None:
-    student, batch, total = learner(learning_rate=4e-3, adversarial_start=2.0), pictures(), 120
+    changes = {"codebook": "euclidean", "shortcut": True, "codebook_size": 32, "embed_dim": 8}
+    config = VQGANConfig.from_dict({**TINY.to_dict(), **changes})
+    student = learner(config=config, learning_rate=4e-3, adversarial_start=2.0)
+    batch, total = pictures(), 80
     logs = [student.step(batch, i, total, RNG.fork(i)) for i in range(total)]
-    assert logs[-1]["l1"] < 0.1 * logs[0]["l1"]
-    assert logs[-1]["l1"] < 0.06
+    assert logs[-1]["l1"] < 0.25 * logs[0]["l1"]
+    assert logs[-1]["l1"] < 0.12
+    assert logs[-1]["codes_used"] > 0.9
     assert "g" not in logs[-1]
 
 
@@ -95,15 +99,21 @@ def test_the_discriminator_joins_later() -> None:
 
 
 def test_the_first_codebook_is_made_of_real_codes() -> None:
+    """An entry that the first batch uses becomes the mean of what it stood for, others a code."""
     student, batch = learner(), pictures()
-    student.settings = VQGANTraining(learning_rate=1e-12, adversarial_start=2.0)
-    student.step(batch, 0, 10, RNG)
-    images = from_uint8(batch["images"])
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        images = from_uint8(batch["images"]).contiguous(memory_format=torch.channels_last)
         codes = student.model.quant_conv(student.model.encoder(images)).float()
-    pool = F.normalize(codes, dim=1).permute(0, 2, 3, 1).flatten(0, 2)
-    distances = torch.cdist(student.model.quantize.entries().detach(), pool).min(1).values
-    assert distances.max() < 0.01
+        codes = F.normalize(codes, dim=1)
+        tokens = student.model.quantize.nearest(codes).flatten()
+    student.step(batch, 0, 10, RNG)
+    pool = codes.permute(0, 2, 3, 1).flatten(0, 2)
+    table = student.model.quantize.embedding.weight.detach()
+    for i in range(len(table)):
+        if (tokens == i).any():
+            torch.testing.assert_close(table[i], pool[tokens == i].mean(0), atol=1e-4, rtol=0)
+        else:
+            assert (table[i] == pool).all(1).any()
 
 
 def test_dead_codes_are_revived() -> None:
@@ -128,6 +138,8 @@ def test_average_follows_the_model() -> None:
         current = student.model.state_dict()
         for name, value in student.average.state_dict().items():
             wanted = decay * before[name] + (1 - decay) * current[name]
+            if name.startswith("quantize."):
+                wanted = current[name]  # a running mean already
             torch.testing.assert_close(value, wanted, atol=1e-6, rtol=1e-5)
     assert not any(p.requires_grad for p in student.average.parameters())
 

@@ -100,6 +100,8 @@ class VQGANConfig:
                 _demand_whole(name, value, _HIGHEST["resolution"])
         if self.norm_groups is not None:
             _demand_whole("norm_groups", self.norm_groups, _HIGHEST["channels"])
+        if not isinstance(self.shortcut, bool):
+            raise RecipeError(f"VQGAN shortcut is {str(self.shortcut)[:20]!r}, not true or false")
         if not self.channel_mults:
             raise RecipeError("VQGAN channel_mults is empty; it needs a level at least")
         if self.codebook not in get_args(CodebookKind):
@@ -126,7 +128,8 @@ class VQGANConfig:
         try:
             return cls(**fixed)
         except (TypeError, RecipeError) as error:
-            raise CheckpointError(f"not a VQGAN config: {error}") from None
+            reason = " ".join(str(error).split())[:300]
+            raise CheckpointError(f"not a VQGAN config: {reason}") from None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
