@@ -24,13 +24,13 @@ PYTEST ?=
 MARKS =
 
 ifneq ($(shell command -v uv),)
-  CREATE := uv venv --quiet --allow-existing --python '>=3.11' .venv
+  CREATE := uv venv --quiet --allow-existing --seed --python '>=3.11' .venv
   INSTALL := uv pip install --python .venv/bin/python -c constraints.txt
   FREEZE := uv pip freeze --python .venv/bin/python
 else
   CREATE := { $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' && $(PYTHON) -m venv .venv; }
   INSTALL := .venv/bin/python -m pip install --quiet -c constraints.txt
-  FREEZE := .venv/bin/python -m pip freeze
+  FREEZE := .venv/bin/python -m pip freeze --all
 endif
 
 .PHONY: help demo test test-all lint types fmt docs bench venv constraints clean
@@ -87,7 +87,7 @@ constraints: ## newest of everything into an empty .venv, then pin it; run the t
 	@rm -rf .venv
 	@$(CREATE)
 	@$(subst -c constraints.txt,,$(INSTALL)) -e '.[dev]'
-	@{ grep '^#' constraints.txt; $(FREEZE) --exclude-editable | sed 's/+[a-z0-9.]*$$//'; } > constraints.new
+	@{ grep '^#' constraints.txt; $(FREEZE) --exclude-editable | sed -e 's/+[a-z0-9.]*$$//' -e '/^\(pip\|wheel\)==/d'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean: ## remove the environment and caches; pictures and weights stay
