@@ -150,7 +150,7 @@ def _remove_if_spent(folder: "RunFolder") -> None:
 
     if os.listdir(folder.path) == [folder.recipe.name]:
         shutil.rmtree(folder.path, ignore_errors=True)
-        if folder.path.parent == RUNS and not os.listdir(RUNS):
+        if folder.path.parent.resolve() == RUNS.resolve() and not os.listdir(RUNS):
             RUNS.rmdir()
 
 
