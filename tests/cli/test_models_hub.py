@@ -21,11 +21,15 @@ def forbidden(*_: object) -> None:
 
 
 def test_pull_imagine_replay(
-    phosphene: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    phosphene: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("PHOSPHENE_HOME", str(make_zoo(tmp_path / "home").home))
     make_siglip(Path("my-siglip"), 24)
     published = make_clip(tmp_path / "published", 32)
+    capsys.readouterr()  # transformers draws a bar while it saves
     paint = ("imagine", "green heart", "--model", "tiny-vqgan", "-i", "3", "--seed", "7")
     paint += ("--set", f"perceptors={REPO}:1,./my-siglip:0.5", "--set", "num_cutouts=2")
 
