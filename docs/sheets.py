@@ -1,7 +1,6 @@
 """Paint the contact sheet of docs/families/vqgan.md: `python docs/sheets.py [SEED]`.
 
-Eight subjects (columns) by six styles (rows) with the embedded default of `imagine`, and the same
-subjects with nothing optimised, so that one sees what the words did to the start.
+Eight subjects (columns) by five styles (rows) with the embedded default of `imagine`.
 """
 
 import sys
@@ -15,7 +14,7 @@ from phosphene.core.images import from_pil, to_pil
 
 SUBJECTS = ("green heart", "dog face", "red rose", "rocket", "octopus", "house with garden",
             "yellow bird", "penguin next to a banana")  # fmt: skip
-STYLES = ("3D render", "flat design", "painting", "pencil drawing", "neon", "mosaic")
+STYLES = ("3D render", "flat design", "painting", "pencil drawing", "neon")
 PICTURES = Path(__file__).parent / "pictures"
 GAP, LABEL = 4, 14
 
