@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from phosphene.core.errors import CheckpointError
+from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import to_uint8
 from phosphene.core.latent import Condition, Latent, LatentSpec, Space
 from phosphene.core.protocols import Autoencoder, Learner
@@ -128,6 +128,23 @@ def test_views_are_the_streams() -> None:
     assert not torch.equal(views, it.views(images, rng.fork(1), 24))
     quiet = learner(noise_sigma=0.0).views(images, rng, 24)
     assert quiet.abs().max() <= 1
+
+
+def test_shrunk_views_do_not_alias() -> None:
+    stripes = torch.ones(8, 3, 32, 32)
+    stripes[..., ::2] = -1
+    views = learner(noise_sigma=0.0, smallest_crop=1.0).views(stripes, Rng((0,)), 8)
+    assert views.mean(dim=(1, 2, 3)).abs().max() < 0.05  # a point sampler: 0.15
+
+
+def test_rounds_are_fresh_looks_at_one_batch() -> None:
+    once, twice = learner(rounds=1), learner(rounds=2)
+    for it in (once, twice):
+        it.step(batch(), 0, 4, Rng((0,)))
+    steps = [float(next(iter(it.optimizer.state.values()))["step"]) for it in (once, twice)]
+    assert steps == [2, 4]  # clean and attacked, each round
+    with pytest.raises(RecipeError, match="rounds 0"):
+        learner(rounds=0)
 
 
 def test_preview_shows_views() -> None:

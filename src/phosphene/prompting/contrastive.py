@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.core.errors import RecipeError
 from phosphene.core.images import Images, from_uint8
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder
@@ -35,6 +36,8 @@ class ContrastiveTraining:
         repainted_prob: Share of views that went through the autoencoder with some codes wrong.
         wrong_code_prob: Largest share of wrong codes in such a view.
         adversarial_step: Largest change per pixel, of a range of 2, in the confusing direction.
+        rounds: Times a batch is looked at, in fresh views, since making it costs as much as
+            learning from it. The loop counts batches, not rounds.
         small_size: Side in px of the views in the first `small_until` of the run, which are cheap.
         small_until: Fraction of the run with small views; 0 is none.
         ema: Decay of the averaged weights that are shipped.
@@ -48,6 +51,7 @@ class ContrastiveTraining:
     repainted_prob: float = 0.25
     wrong_code_prob: float = 0.15
     adversarial_step: float = 0.06
+    rounds: int = 2
     small_size: int = 64
     small_until: float = 0.6
     ema: float = 0.998
@@ -72,7 +76,10 @@ class ContrastiveLearner:
             rng: Of one seed; draws the new layers.
         Raises:
             CheckpointError: `features` are not those of a folded `FeatureNet`.
+            RecipeError: no rounds.
         """
+        if settings.rounds < 1:
+            raise RecipeError(f"rounds {settings.rounds} is out of range; use 1 or more")
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.fork("weights").integers(1, high=2**62)))
             self.model = EmojiPerceptor(config, text)
@@ -104,23 +111,37 @@ class ContrastiveLearner:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
         size = s.small_size if index < s.small_until * total else self.model.input_size
-        with torch.no_grad():
-            views = self.views(from_uint8(batch["images"]), rng, size)
-        views.requires_grad_()
+        images = from_uint8(batch["images"])
         states, mask = self.model.tokens(batch["captions"])
+        with torch.no_grad():
+            images = self._repaint(images, rng.fork("repaint"))
+        log: dict[str, float] = {}
+        for turn in range(s.rounds):
+            log |= self._round(images, states, mask, size, rng.fork("round").fork(turn))
+            self._update_average(index * s.rounds + turn)
+        return log | {"scale": float(self.model.log_scale.detach().exp()), "lr": rate}
+
+    def _round(
+        self, images: Images, states: Tensor, mask: Tensor, size: int, rng: Rng
+    ) -> dict[str, float]:
+        """Learn from one set of views, clean and then attacked."""
+        s = self.settings
+        with torch.no_grad():
+            views = self.views(images, rng, size)
+        views.requires_grad_()
         log = self._learn(views, states, mask, "")
         with torch.no_grad():
             assert views.grad is not None
             # uneven pushes, so that both near and far attacks are seen
             push = rng.fork("attack").uniform(len(views))[0].sqrt() * s.adversarial_step
             attacked = views + views.grad.sign() * push.view(-1, 1, 1, 1)
-        log |= self._learn(attacked.detach(), states, mask, "attacked_")
-        with torch.no_grad():
-            decay = min(s.ema, (1 + index) / (10 + index))
-            current = self.model.state_dict()
-            for name, value in self.average.state_dict().items():
-                value.lerp_(current[name], 1 - decay)
-        return log | {"scale": float(self.model.log_scale.detach().exp()), "lr": rate}
+        return log | self._learn(attacked.detach(), states, mask, "attacked_")
+
+    @torch.no_grad()
+    def _update_average(self, index: int) -> None:
+        decay = min(self.settings.ema, (1 + index) / (10 + index))
+        averaged = list(self.average.state_dict().values())
+        torch._foreach_lerp_(averaged, list(self.model.state_dict().values()), 1 - decay)
 
     def _learn(self, views: Images, states: Tensor, mask: Tensor, prefix: str) -> dict[str, float]:
         """One optimiser step on views and their captions; the views' gradient is kept."""
@@ -141,11 +162,8 @@ class ContrastiveLearner:
         }
 
     def views(self, images: Images, rng: Rng, size: int) -> Float[Tensor, "b c {size} {size}"]:
-        """Pictures as an optimiser will show them: cutouts, noised, repainted with wrong codes."""
-        s = self.settings
-        if self.painter is not None and s.repainted_prob > 0:
-            images = self._repaint(images, rng.fork("repaint"))
-        b = len(images)
+        """Pictures as an optimiser will show them: cutouts, some of them noised."""
+        s, b = self.settings, len(images)
         draw = rng.fork("views").uniform(b, 8)[0]
         side = s.smallest_crop + (1 - s.smallest_crop) * draw[:, 0].sqrt()
         side = torch.where(draw[:, 1] < 0.35, torch.ones_like(side), side)  # whole pictures too
@@ -154,8 +172,11 @@ class ContrastiveLearner:
         stretch = 1 + (draw[:, 4] - 0.5) * 0.3
         zero = torch.zeros_like(side)
         rows = [torch.stack([side * stretch, zero, x], 1), torch.stack([zero, side, y], 1)]
-        where = F.affine_grid(torch.stack(rows, 1), [b, 3, size, size], align_corners=False)
+        # twice as fine, then averaged: whole pictures are shrunk, and would alias
+        fine = [b, 3, 2 * size, 2 * size]
+        where = F.affine_grid(torch.stack(rows, 1), fine, align_corners=False)
         views = F.grid_sample(images, where, padding_mode="reflection", align_corners=False)
+        views = F.avg_pool2d(views, 2)
         sigma = torch.where(draw[:, 5] < 0.5, draw[:, 6].square() * s.noise_sigma, zero)
         noise = rng.fork("noise").normal(*views.shape)[0]
         return (views + noise * sigma.view(b, 1, 1, 1)).contiguous(
@@ -164,9 +185,8 @@ class ContrastiveLearner:
 
     def _repaint(self, images: Images, rng: Rng) -> Images:
         """Pass some pictures through the codebook, with a share of their codes replaced."""
-        assert self.painter is not None
         count = round(len(images) * self.settings.repainted_prob)
-        if count == 0:
+        if self.painter is None or count == 0:
             return images
         codes = self.painter.snap(self.painter.encode(images[:count])).data
         n, d, h, w = codes.shape
@@ -181,7 +201,8 @@ class ContrastiveLearner:
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
         """The views that the encoder is trained on."""
-        return self.views(from_uint8(batch["images"]), rng, self.model.input_size).clamp(-1, 1)
+        images = self._repaint(from_uint8(batch["images"]), rng.fork("repaint"))
+        return self.views(images, rng, self.model.input_size).clamp(-1, 1)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
