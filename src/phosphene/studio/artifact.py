@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import phosphene
 from phosphene.core.errors import ImageError
 from phosphene.core.files import write_bytes
-from phosphene.core.images import Picture, open_image, pixel_hash, png_bytes, read_recipe
+from phosphene.core.images import (
+    Picture,
+    open_image,
+    open_pil,
+    pixel_hash,
+    png_bytes,
+    read_recipe,
+)
 from phosphene.core.protocols import Step
-from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipe import Imagine, Painting, Sample
 
 
 class Platform(BaseModel):
@@ -54,8 +61,9 @@ class Manifest(BaseModel):
     Args:
         phosphene: Version that made it.
         recipe: Complete: no field is left to a default that may change.
-        seed: Of this picture: the recipe's plus `index`.
-        iterations: Made; fewer than the recipe's when the run was stopped.
+        seed: Of this picture: the recipe's plus `index`, or the `index`-th of its list; of a grid,
+            the first one's.
+        iterations: Made; fewer than the recipe's when the run was stopped. 1 for a sample.
         pixel_sha256: Of size and 8-bit pixels.
         models: Sha256 of the weights of each model that took part.
         inputs: Sha256 of each picture that was read.
@@ -64,7 +72,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     phosphene: str
-    recipe: Imagine
+    recipe: Painting = Field(discriminator="kind")
     seed: int
     index: int
     iterations: int
@@ -107,7 +115,7 @@ class Painted(Step):
 
 def artifact_of(
     image: Picture,
-    recipe: Imagine,
+    recipe: Painting,
     index: int,
     iterations: int,
     *,
@@ -116,11 +124,16 @@ def artifact_of(
     platform: Platform,
 ) -> Artifact:
     """Describe a picture that was made just now."""
-    assert recipe.seed is not None
+    if isinstance(recipe, Sample):
+        seed = recipe.all_seeds()[index]
+    else:
+        assert isinstance(recipe, Imagine)
+        assert recipe.seed is not None
+        seed = recipe.seed + index
     manifest = Manifest(
         phosphene=phosphene.__version__,
         recipe=recipe,
-        seed=recipe.seed + index,
+        seed=seed,
         index=index,
         iterations=iterations,
         pixel_sha256=pixel_hash(image),
@@ -147,4 +160,11 @@ def read_artifact(path: Path) -> Artifact:
             f"the recipe in {str(path)!r} cannot be read: {field}: {first['msg']}; "
             f"it may come from another version than phosphene {phosphene.__version__}"
         ) from None
-    return Artifact(open_image(path), manifest)
+    mode = "RGB" if isinstance(manifest.recipe, Imagine) else _mode(path)
+    return Artifact(open_image(path, mode), manifest)
+
+
+def _mode(path: Path) -> str:
+    """Grey and transparent pictures are read as what they are."""
+    mode = open_pil(path).mode
+    return mode if mode in ("L", "RGBA") else "RGB"

@@ -15,6 +15,8 @@ from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
 from phosphene.studio.artifact import Artifact, Manifest, Platform, read_artifact
 from phosphene.studio.painting import Painting
+from phosphene.studio.recipe import Sample
+from phosphene.studio.sample import sample_again
 from phosphene.studio.stage import set_stage
 from phosphene.zoo import Zoo
 
@@ -62,8 +64,14 @@ def replaying(source: Path | Artifact, zoo: Zoo, device: str = "cpu") -> Iterato
     """Replay as steps to watch; the last one is `Replayed` and holds the verdict."""
     prepare()
     old = read_artifact(source) if isinstance(source, Path) else source
+    recipe = old.manifest.recipe
+    if isinstance(recipe, Sample):
+        with out_of_memory_named(), _threads(old.manifest.platform.threads):
+            new = sample_again(recipe, old.manifest.index, zoo, device)
+        yield Replayed(0, 1, new.image[None], {}, compare(old, new))
+        return
     with out_of_memory_named(), _threads(old.manifest.platform.threads):
-        stage = set_stage(old.manifest.recipe, zoo, device)
+        stage = set_stage(recipe, zoo, device)
         painting = Painting(stage, zoo, old.manifest.index)
         for index, step in enumerate(painting.steps(old.manifest.iterations)):
             yield Step(index, old.manifest.iterations + 1, step.images, step.scalars)

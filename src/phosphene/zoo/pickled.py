@@ -16,9 +16,11 @@ from torch import Tensor
 from phosphene.core.errors import CheckpointError, UnsafeModel
 
 
-def read_tensors(data: bytes, name: str) -> dict[str, Tensor]:
+def read_tensors(data: bytes, name: str, part: str | None = None) -> dict[str, Tensor]:
     """Read a state dict; call it only with bytes whose hash was checked.
 
+    Args:
+        part: Key of the state dict in a checkpoint that holds more than one.
     Raises:
         UnsafeModel: it asks for anything but tensors and plain containers.
         CheckpointError: it is damaged, or holds no state dict.
@@ -32,6 +34,8 @@ def read_tensors(data: bytes, name: str) -> dict[str, Tensor]:
     except Exception as error:  # a damaged pickle can fail anywhere in torch's interpreter
         reason = " ".join(str(error).split())[:120]
         raise CheckpointError(f"{name!r} cannot be read ({reason}); pull it again") from None
+    if part is not None:
+        loaded = loaded.get(part) if isinstance(loaded, Mapping) else None
     if not isinstance(loaded, Mapping):
         raise CheckpointError(f"{name!r} holds a {type(loaded).__name__}, not a state dict")
     tensors = {k: v for k, v in loaded.items() if isinstance(k, str) and isinstance(v, Tensor)}
