@@ -101,6 +101,7 @@ def test_augmentations_by_name(data):
         ({}, {"arch": "dcgun"}, "model.arch is 'dcgun'; did you mean 'dcgan'"),
         ({}, {"widht": 4}, r"unknown key model\.widht; did you mean 'width'"),
         ({"path_weight": 2.0}, {}, "networks with styles"),
+        ({"discriminator": "projected", "r1_gamma": 1.0}, {}, "takes no gradient penalty"),
         ({"discriminator": "theirs"}, {}, r"settings\.discriminator: 'theirs'"),
     ],
 )

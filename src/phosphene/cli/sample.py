@@ -77,17 +77,29 @@ def dream(recipe: "Sample", out: Path | None, surface: Surface) -> None:
     from phosphene.core.runtime import prepare
 
     prepare()  # before torch is imported
+    from phosphene.core.files import write_bytes
     from phosphene.studio.artifact import Painted
     from phosphene.studio.run import run
     from phosphene.zoo import Zoo
 
-    waiting = iter(targets)
+    waiting, written = iter(targets), []
     with watched(run(recipe, Zoo(), surface.device), f"sampling {recipe.model}") as steps:
         for step in steps:
             if isinstance(step, Painted) and step.artifact is not None:
-                step.artifact.save(next(waiting))
-    for target in targets:
+                target, picture = next(waiting), step.artifact.png()
+                written.append(target if out is not None else free_name(target, picture))
+                write_bytes(written[-1], picture)
+    for target in written:
         print(printable(str(target)))
+
+
+def free_name(target: Path, content: bytes) -> Path:
+    """A name that no other file has; the same picture again may take its own place."""
+    path, number = target, 1
+    while path.exists() and (not path.is_file() or path.read_bytes() != content):
+        number += 1
+        path = target.with_stem(f"{target.stem}-{number}")
+    return path
 
 
 def targets_of(recipe: "Sample", out: Path | None) -> list[Path]:

@@ -130,7 +130,7 @@ def _read(path: Path) -> str:
 def _one_line(error: ValidationError, model: type[BaseModel] | None) -> str:
     """Say what the first problem is: field, value, what is allowed."""
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if part not in ("imagine", "train")]
+    path = [str(part) for part in first["loc"] if part not in KINDS]
     match first["type"]:
         case "extra_forbidden":
             return _unknown(path[-1], _inner(model, path[:-1]))

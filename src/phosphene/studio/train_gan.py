@@ -43,7 +43,12 @@ FAMILIES = {
     "dcgan": Family("dcgan", "DCGANConfig", "Generator", "Discriminator"),
     "progan": Family("progan", "ProGANConfig", "Generator", "Discriminator"),
     "fastgan": Family("fastgan", "FastGANConfig", "Generator", "Discriminator"),
-    "stylegan2": Family("stylegan2", "StyleGAN2Config", "StyleGAN2", "Discriminator"),
+    "stylegan2": Family(
+        "stylegan2",
+        "stylegan2_config:StyleGAN2Config",
+        "Generator",
+        "stylegan2_discriminator:Discriminator",
+    ),
     "biggan": Family("biggan", "BigGANConfig", "BigGAN", "biggan_discriminator:Discriminator"),
 }
 
@@ -81,6 +86,10 @@ def gan_learner(recipe: Train, zoo: Zoo, source: Source) -> GANLearner:
     """
     settings, opponent = _settings(recipe.settings)
     family = _family(recipe.model)
+    if opponent.discriminator == "projected" and (settings.r1_gamma or settings.gp_weight):
+        raise RecipeError(
+            "a projected discriminator takes no gradient penalty; set r1_gamma and gp_weight to 0"
+        )
     names = _class_names(source) if settings.conditional else ()
     kind = family.part(family.config)
     shape = {

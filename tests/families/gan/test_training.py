@@ -1,6 +1,9 @@
 """The GAN learner: it learns, its settings do what they say, and it continues bit for bit."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import phosphene
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import from_uint8
 from phosphene.core.protocols import Learner
@@ -18,6 +22,8 @@ from phosphene.families.gan.settings import GANTraining
 from phosphene.families.gan.training import GANLearner
 from phosphene.training.augment import AdaptiveAugment, DiffAugment, NoAugment
 from phosphene.training.checkpoint import load_state, save_state
+from phosphene.training.loop import CHECKPOINT
+from tests.families.gan import gan_run
 from tests.families.gan.toy_networks import ToyStyled
 
 RNG = Rng((3,), "/test")
@@ -241,8 +247,13 @@ class Stretched(ToyStyled):
         super().__init__()
         self.gain = nn.Parameter(torch.tensor(4.0))
 
+        self.tracked = 0
+
     def mapping(self, z: Tensor, classes: Tensor | None = None) -> Tensor:
         return self.gain * z
+
+    def track(self, w: Tensor) -> None:
+        self.tracked += 1
 
     def synthesis(self, ws: Tensor, noise: Any = None) -> Tensor:
         return self.gain * super().synthesis(ws, noise)
@@ -264,6 +275,7 @@ def test_styled_networks_mix_and_even_out_their_paths() -> None:
     batch = {"images": torch.zeros(4, 3, 4, 4, dtype=torch.uint8)}
     log = student.step(batch, 0, 10, RNG)
     assert {"path", "path_length"} <= set(log)
+    assert student.network.tracked == 2  # in the step of G, and of the path lengths
     images, ws = student._paint(6, None, RNG)
     assert ws is not None
     assert images.shape == (6, 3, 4, 4)
@@ -276,3 +288,27 @@ def test_styled_networks_mix_and_even_out_their_paths() -> None:
 def test_styles_are_asked_of_styled_networks_alone() -> None:
     with pytest.raises(Unsupported, match="networks with styles"):
         learner(path_weight=1.0)
+
+
+def test_killed_and_resumed_through_the_loop(tmp_path: Path) -> None:
+    """N steps straight equal k steps, `kill -9`, N - k steps, bit for bit: the last checkpoint."""
+    sources = os.pathsep.join(
+        [str(Path(phosphene.__file__).parents[1]), str(Path(__file__).parents[3])]
+    )
+    killed = subprocess.run(
+        [sys.executable, gan_run.__file__, str(tmp_path / "killed"), "9", "6"],
+        env={
+            **os.environ,
+            "PYTHONPATH": sources,
+            "OMP_NUM_THREADS": str(torch.get_num_threads()),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert load_state(tmp_path / "killed" / CHECKPOINT)["index"] == 4
+    gan_run.run(tmp_path / "killed", 9)
+    gan_run.run(tmp_path / "straight", 9)
+    ours, theirs = ((tmp_path / name / CHECKPOINT).read_bytes() for name in ("killed", "straight"))
+    assert ours == theirs

@@ -3,7 +3,7 @@
 Source: Sauer, Chitta, Müller, Geiger 2021, "Projected GANs Converge Faster". Features at several
 scales are mixed across channels and scales by random, fixed convolutions (section 3.2), and each
 scale has a small head of its own (section 3.1, equation 4). By class: projection (Miyato & Koyama
-2018). No batch norm in the heads, so that each picture is judged alone.
+2018). Group norms stand for the paper's batch norms, so that each picture is judged alone.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from phosphene.core.errors import RecipeError
 from phosphene.core.images import Images
 from phosphene.nn.adversarial import spectrally_normed
 from phosphene.nn.features import TAP_CHANNELS
-from phosphene.nn.layers import channels_last
+from phosphene.nn.layers import channels_last, norm
 
 MOST_HEADS = 4
 LEAST_SIDE = 4  # px: feature maps are brought down to this, then judged
@@ -75,9 +75,9 @@ class Head(nn.Module):
         before = width
         for _ in range(halvings):
             after = min(2 * before, 256)
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+            layers += [nn.Conv2d(before, after, 4, 2, 1), norm(after), nn.LeakyReLU(0.2)]
             before = after
-        layers += [nn.Conv2d(before, before, 3, 1, 1), nn.LeakyReLU(0.2)]
+        layers += [nn.Conv2d(before, before, 3, 1, 1), norm(before), nn.LeakyReLU(0.2)]
         self.main = nn.Sequential(*layers)
         self.verdict = nn.Conv2d(before, CLASS_DIM if num_classes else 1, 4)
         if num_classes:
@@ -92,7 +92,7 @@ class Head(nn.Module):
         verdict: Tensor = self.verdict(seen).flatten(2)  # b d n
         if classes is not None:
             fit = classes @ self.embedding.weight
-            verdict = (verdict * fit[:, :, None]).sum(dim=1, keepdim=True) * CLASS_DIM**0.5
+            verdict = (verdict * fit[:, :, None]).sum(dim=1, keepdim=True)
         return verdict[:, 0]
 
 

@@ -52,10 +52,24 @@ class Growing(Protocol):
 
 
 @runtime_checkable
+class Matching(Protocol):
+    """A discriminator that must see real pictures as coarse as the painted ones are by now."""
+
+    def match(self, images: Images) -> Images: ...
+
+
+@runtime_checkable
 class Redrawing(Protocol):
     """A discriminator with a loss of its own on real pictures (FastGAN)."""
 
     def aside(self, images: Images) -> Tensor: ...
+
+
+@runtime_checkable
+class Tracking(Protocol):
+    """A styled network that keeps the running mean of w while it is trained."""
+
+    def track(self, w: Tensor) -> None: ...
 
 
 class GANLearner:
@@ -117,6 +131,8 @@ class GANLearner:
         s = self.settings
         images, classes = self._real(batch, rng)
         self._prepare(index, total)
+        if isinstance(self.discriminator, Matching):
+            images = self.discriminator.match(images)
         parts = self._parts(images, classes)
         log: dict[str, float] = {}
         for k, part in enumerate(parts):
@@ -210,6 +226,8 @@ class GANLearner:
                 return self.network(z, classes).float(), None
             network = cast(StyledNetwork, self.network)
             w = network.mapping(z, classes)
+            if torch.is_grad_enabled() and isinstance(self.network, Tracking):
+                self.network.track(w)
             ws = w[:, None].expand(-1, network.num_ws, -1)
             if self.settings.style_mixing_prob:
                 other = network.mapping(self._z(count, rng.fork("other")), classes)
