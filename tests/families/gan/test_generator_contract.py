@@ -73,4 +73,6 @@ def test_it_moves_to_another_precision(made: GANGenerator) -> None:
     (after,) = made.to(torch.bfloat16).render(made.draw(rng), rng)
     assert after.images is not None
     assert after.images.dtype == torch.float32
-    torch.testing.assert_close(after.images, before.images, atol=0.15, rtol=0.1)
+    # eight bits of mantissa, through a dozen layers
+    difference = (after.images - before.images).abs().mean()
+    assert float(difference) < 0.1 * float(before.images.std())
