@@ -84,13 +84,10 @@ class SketchLearner:
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
         """Add a batch of pictures and the embeddings of their captions."""
         images = from_uint8(batch["images"])
-        codes = self.painter.snap(self.painter.encode(images))
-        self.tokens.append(self._indices(codes).to(torch.int16))
+        tokens = self.painter.tokens(self.painter.encode(images)).data
+        self.tokens.append(tokens.to(torch.int16))
         self.embeddings.append(self.reader.encode(batch["captions"]).half())
         return {"sketches": float(sum(map(len, self.tokens)))}
-
-    def _indices(self, codes: Latent) -> Tensor:
-        return self.painter.tokens(codes).data
 
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
