@@ -23,7 +23,9 @@ MAX_SEED = 2**63 - 1  # as in core/rng.py, which imports torch
 SEED_BITS = 32  # of a seed that is drawn: short enough to type
 
 Method = Literal["vqgan-clip"]
-Optimiser = Literal["adam", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"]
+Optimiser = Literal[
+    "adam", "novograd", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
+]
 CutPolicy = Literal["random", "overview+inner", "whole"]
 Start = Literal["auto", "codebook", "retrieval", "best-of", "image"]
 
