@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 from phosphene.cli.paint import targets_of
 from phosphene.core.errors import RecipeError, StorageError
@@ -94,6 +96,38 @@ def test_what_cannot_be_delivered_stays_in_the_run(painter, monkeypatch):
     said = painter("a", "--seed", "7")
     assert said.code == 1
     assert [name.rpartition("/")[2] for name in files()] == ["a-7.png", "recipe.json"]
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_resuming_says_what_is_not_as_it_was(painter, phosphene, monkeypatch):
+    Image.new("RGB", (16, 16)).save("photo.png")
+    with monkeypatch.context() as patch:
+        patch.setattr("phosphene.studio.record.CHECKPOINT_SECONDS", 0.0)
+        patch.setattr("phosphene.studio.record.FolderRecord.keep", _interrupted)
+        assert painter("a", "--seed", "7", "--init", "photo.png").code == 130
+    run = str(next(Path("phosphene-runs").iterdir()))
+
+    Image.new("RGB", (16, 16), "white").save("photo.png")
+    said = phosphene("imagine", "--resume", run)
+    assert said.code == 2
+    assert said.err.startswith(f"phosphene: cannot resume '{run}': picture 'photo.png' has changed")
+    assert said.err.count("\n") == 1
+
+    Image.new("RGB", (16, 16)).save("photo.png")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(before + 1)
+        said = phosphene("imagine", "--resume", run)
+    finally:
+        torch.set_num_threads(before)
+    assert said.out == "a-7.png\n"
+    assert [line for line in said.err.splitlines() if line.startswith("phosphene: ")] == [
+        f"phosphene: '{run}' was begun elsewhere (threads: made with {before}, here {before + 1}): "
+        "the picture may differ from that of a run without interruption"
+    ]
 
 
 def test_resume_needs_a_run(phosphene):

@@ -55,7 +55,9 @@ def _carry_out(
     try:
         going = run(recipe, Zoo(), surface.device, folder.path, resume)
         with watched(going, recipe.prompt[:40]) as steps:
-            for _ in steps:
+            for step in steps:
+                for line in step.notes:
+                    note(f"phosphene: {printable(line)}")
                 if not shown and folder.preview.exists():
                     note(f"watch it grow: {printable(str(folder.preview))}")
                     shown = True

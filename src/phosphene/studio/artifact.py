@@ -1,7 +1,7 @@
 """Finished pictures: pixels together with everything that is needed to make them again."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +48,34 @@ class Platform(BaseModel):
         )
 
 
-class Manifest(BaseModel):
+class Surroundings(BaseModel):
+    """What decides a picture's pixels besides its recipe.
+
+    Args:
+        models: Sha256 of the weights of each model that took part.
+        inputs: Sha256 of each picture that was read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    models: Mapping[str, str]
+    inputs: Mapping[str, str]
+    platform: Platform
+
+    def changed_files(self, now: "Surroundings") -> Iterator[str]:
+        """Say which weights and pictures are not what they were, a line each."""
+        yield from _changed("model", self.models, now.models)
+        yield from _changed("picture", self.inputs, now.inputs)
+
+    def changed_platform(self, now: "Surroundings") -> Iterator[str]:
+        """Say what of the platform is not what it was, a line each."""
+        for name in Platform.model_fields:
+            then, here = getattr(self.platform, name), getattr(now.platform, name)
+            if then != here:
+                yield f"{name}: made with {then}, here {here}"
+
+
+class Manifest(Surroundings):
     """How a picture came to be; it travels inside the PNG.
 
     Args:
@@ -57,11 +84,7 @@ class Manifest(BaseModel):
         seed: Of this picture: the recipe's plus `index`.
         iterations: Made; fewer than the recipe's when the run was stopped.
         pixel_sha256: Of size and 8-bit pixels.
-        models: Sha256 of the weights of each model that took part.
-        inputs: Sha256 of each picture that was read.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     phosphene: str
     recipe: Imagine
@@ -69,9 +92,6 @@ class Manifest(BaseModel):
     index: int
     iterations: int
     pixel_sha256: str
-    models: Mapping[str, str]
-    inputs: Mapping[str, str]
-    platform: Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +130,7 @@ def artifact_of(
     recipe: Imagine,
     index: int,
     iterations: int,
-    *,
-    models: Mapping[str, str],
-    inputs: Mapping[str, str],
-    platform: Platform,
+    surroundings: Surroundings,
 ) -> Artifact:
     """Describe a picture that was made just now."""
     assert recipe.seed is not None
@@ -124,9 +141,7 @@ def artifact_of(
         index=index,
         iterations=iterations,
         pixel_sha256=pixel_hash(image),
-        models=models,
-        inputs=inputs,
-        platform=platform,
+        **dict(surroundings),
     )
     return Artifact(image, manifest)
 
@@ -148,3 +163,13 @@ def read_artifact(path: Path) -> Artifact:
             f"it may come from another version than phosphene {phosphene.__version__}"
         ) from None
     return Artifact(open_image(path), manifest)
+
+
+def _changed(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*old, *new}):
+        if name not in old:
+            yield f"{kind} {name!r} was not used then"
+        elif name not in new:
+            yield f"{kind} {name!r} is not used now"
+        elif old[name] != new[name]:
+            yield f"{kind} {name!r} has changed: sha256 {old[name][:12]} then, {new[name][:12]} now"

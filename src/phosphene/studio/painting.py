@@ -71,7 +71,7 @@ class Painting:
         artifact = self.artifact()
         scalars = {"picture": float(self.number)}
         place = self._place(self.stage.settings.iterations)
-        return Painted(*place, artifact.image[None], scalars, artifact)
+        return Painted(*place, artifact.image[None], scalars, artifact=artifact)
 
     def artifact(self) -> Artifact:
         """The picture after the last whole iteration, even if one was interrupted since."""
@@ -82,9 +82,7 @@ class Painting:
             self.stage.recipe,
             self.number,
             iterations,
-            models=self.stage.models,
-            inputs=self.stage.inputs,
-            platform=self.stage.platform,
+            self.stage.surroundings,
         )
 
     def state(self) -> dict[str, Any]:
