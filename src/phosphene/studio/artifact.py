@@ -52,7 +52,8 @@ class Surroundings(BaseModel):
     """What decides a picture's pixels besides its recipe.
 
     Args:
-        models: Sha256 of the weights of each model that took part.
+        models: Sha256 of the weights of each model that took part; under `MODEL/FILE`, of the
+            tokenizers and settings beside them.
         inputs: Sha256 of each picture that was read.
     """
 

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import ImageError, RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.latent import Latent
@@ -33,7 +34,7 @@ from phosphene.prompting.prompt import Phrase, Story, parse
 from phosphene.studio.artifact import Platform, Surroundings
 from phosphene.studio.recipe import Imagine, split_weight
 from phosphene.zoo import Zoo
-from phosphene.zoo.fetch import identity, with_needs
+from phosphene.zoo.fetch import beside, identity, with_needs
 
 Model = TypeVar("Model")
 
@@ -264,12 +265,13 @@ def _dtype(model: object) -> str:
 
 
 def _model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
-    """Sha256 of each model's weights and of those it is made of."""
+    """Sha256 of each model's weights, of files beside them that shape it, and of its parts."""
     hashes: dict[str, str] = {}
     for name in names:
         for card in with_needs(zoo.card(name), zoo.home):
             own = name if card.name == zoo.card(name).name else card.name
             hashes[own] = identity(card, zoo.home)
+            hashes |= {f"{own}/{path.name}": sha256_of(path) for path in beside(card, zoo.home)}
     return hashes
 
 
