@@ -46,7 +46,12 @@ def test_frames_show_the_picture_after_so_many_iterations(zoo, tmp_path):
     record.close()
     assert record.folder.frames(7) == frames
     final = (tmp_path / "green-heart-flat-7.png").read_bytes()
-    assert frames[-1].read_bytes() != final  # the frame carries no recipe
+    assert frames[-1].read_bytes() == final
+    for frame in frames:
+        manifest = read_artifact(frame).manifest
+        assert manifest.recipe == record.recipe
+        assert (manifest.seed, manifest.iterations) == (7, int(frame.stem))
+        assert manifest.frame == (manifest.iterations < 6)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 import phosphene
 from phosphene.core.errors import ImageError
@@ -84,6 +84,7 @@ class Manifest(Surroundings):
         recipe: Complete: no field is left to a default that may change.
         seed: Of this picture: the recipe's plus `index`.
         iterations: Made; fewer than the recipe's when the run was stopped.
+        frame: Saved on the way: what the next iteration began with, after the camera moved.
         pixel_sha256: Of size and 8-bit pixels.
     """
 
@@ -91,7 +92,8 @@ class Manifest(Surroundings):
     recipe: Imagine
     seed: int
     index: int
-    iterations: int
+    iterations: NonNegativeInt
+    frame: bool = False
     pixel_sha256: str
 
 
@@ -132,6 +134,7 @@ def artifact_of(
     index: int,
     iterations: int,
     surroundings: Surroundings,
+    frame: bool = False,
 ) -> Artifact:
     """Describe a picture that was made just now."""
     assert recipe.seed is not None
@@ -141,6 +144,7 @@ def artifact_of(
         seed=recipe.seed + index,
         index=index,
         iterations=iterations,
+        frame=frame,
         pixel_sha256=pixel_hash(image),
         **dict(surroundings),
     )

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from phosphene.core.images import Images
 from phosphene.core.protocols import Step
 from phosphene.core.rng import Rng
 from phosphene.prompting.optimise import Optimisation
@@ -77,13 +78,12 @@ class Painting:
         """The picture after the last whole iteration, even if one was interrupted since."""
         iterations, latent = self._whole
         self.optimisation.replace(self.optimisation.latent.with_data(latent))
-        return artifact_of(
-            self.stage.crop(self.optimisation.paint())[0].cpu(),
-            self.stage.recipe,
-            self.number,
-            iterations,
-            self.stage.surroundings,
-        )
+        return self._artifact(self.stage.crop(self.optimisation.paint()), iterations)
+
+    def frame(self, step: Step) -> Artifact:
+        """The picture of the step made last, which is the one before it."""
+        assert step.images is not None
+        return self._artifact(step.images, self.iterations - 1, frame=True)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next iteration depends on; to be asked between steps."""
@@ -93,6 +93,16 @@ class Painting:
         """Continue from `state()`, bit for bit."""
         self.optimisation.load_state(state["optimisation"])
         self._whole = self._snapshot()
+
+    def _artifact(self, images: Images, iterations: int, frame: bool = False) -> Artifact:
+        return artifact_of(
+            images[0].cpu(),
+            self.stage.recipe,
+            self.number,
+            iterations,
+            self.stage.surroundings,
+            frame,
+        )
 
     def _place(self, index: int) -> tuple[int, int]:
         """Index among all steps of the recipe, and their number."""

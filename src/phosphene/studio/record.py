@@ -107,7 +107,7 @@ class FolderRecord:
         assert step.images is not None
         made = painting.iterations - 1  # the step's picture is the one before it
         if self.frame_every and made % self.frame_every == 0:
-            save_png(step.images[0], self.folder.frame(painting.seed, made))
+            painting.frame(step).save(self.folder.frame(painting.seed, made))
         now = time.monotonic()
         if now - self._shown >= PREVIEW_SECONDS or not self.folder.preview.exists():
             save_png(step.images[0], self.folder.preview)
@@ -124,7 +124,7 @@ class FolderRecord:
         if made < (self.recipe.iterations or 0):
             return
         if self.frame_every:
-            save_png(artifact.image, self.folder.frame(seed, made))
+            artifact.save(self.folder.frame(seed, made))
         if self.recipe.video:
             path = self.folder.video(self.recipe, seed)
             write_video(self.folder.frames(seed), path, self.recipe.fps)

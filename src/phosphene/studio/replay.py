@@ -62,13 +62,14 @@ def replaying(source: Path | Artifact, zoo: Zoo, device: str = "cpu") -> Iterato
     """Replay as steps to watch; the last one is `Replayed` and holds the verdict."""
     prepare()
     old = read_artifact(source) if isinstance(source, Path) else source
+    # a frame is what the next iteration began with
+    made = old.manifest.iterations + old.manifest.frame
     with out_of_memory_named(), _threads(old.manifest.platform.threads):
         stage = set_stage(old.manifest.recipe, zoo, device)
         painting = Painting(stage, zoo, old.manifest.index)
-        for index, step in enumerate(painting.steps(old.manifest.iterations)):
-            yield Step(index, old.manifest.iterations + 1, step.images, step.scalars)
-        new = painting.artifact()
-    made = old.manifest.iterations
+        for index, step in enumerate(painting.steps(made)):
+            yield Step(index, made + 1, step.images, step.scalars)
+        new = painting.frame(step) if old.manifest.frame else painting.artifact()
     yield Replayed(made, made + 1, new.image[None], verdict=compare(old, new))
 
 
