@@ -88,6 +88,33 @@ def test_an_error_in_the_middle_keeps_what_is_worth_keeping(painter, monkeypatch
     assert not Path("phosphene-runs").exists()
 
 
+def test_a_disk_that_is_full_from_the_start_leaves_no_folder(painter, monkeypatch):
+    def full(path: Path, _: bytes) -> None:
+        raise StorageError(f"cannot write {str(path)!r}: the disk is full")
+
+    monkeypatch.setattr("phosphene.studio.folder.write_bytes", full)
+    said = painter("a", "--seed", "7")
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert list(Path().iterdir()) == []
+
+
+def test_a_disk_that_fills_up_says_how_to_go_on(painter, monkeypatch):
+    def full(*_: object) -> None:
+        raise StorageError("cannot write 'a-7.png': the disk is full")
+
+    monkeypatch.setattr("phosphene.studio.record.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("phosphene.studio.artifact.write_bytes", full)
+    said = painter("a", "--seed", "7")
+    assert said.code == 1
+    (run,) = Path("phosphene-runs").iterdir()
+    assert said.err.splitlines()[-3:] == [
+        f"kept: {run}",
+        f"to go on: phosphene imagine --resume {run}",
+        "phosphene: cannot write 'a-7.png': the disk is full",
+    ]
+
+
 def test_what_cannot_be_delivered_stays_in_the_run(painter, monkeypatch):
     def full(*_: object) -> None:
         raise StorageError("cannot write 'a-7.png': the disk is full")
@@ -96,6 +123,8 @@ def test_what_cannot_be_delivered_stays_in_the_run(painter, monkeypatch):
     said = painter("a", "--seed", "7")
     assert said.code == 1
     assert [name.rpartition("/")[2] for name in files()] == ["a-7.png", "recipe.json"]
+    (run,) = Path("phosphene-runs").iterdir()
+    assert f"kept: {run}\n" in said.err
 
 
 def _interrupted(*_: object) -> None:
