@@ -1,6 +1,7 @@
 """Words become pictures: one optimisation a picture, one picture after another."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from phosphene.core.errors import Diverged
@@ -23,23 +24,27 @@ def imagine(
 
     Yields:
         A step an iteration, with the picture before it; a `Painted` step for each picture when it
-        is finished. Indices count through all pictures.
+        is finished. Indices count through all pictures. The first step notes what there is to
+        know of a run that goes on.
     """
     stage = set_stage(recipe, zoo, device)
-    record = record_of(folder, stage.recipe, resume)
+    record = record_of(folder, stage.recipe, stage.surroundings, resume)
+    notes = record.cautions
     for number in range(record.first(), recipe.count):
         painting = Painting(stage, zoo, number)
         record.open(painting)
-        yield from _paint(painting, record)
+        yield from _paint(painting, record, notes)
+        notes = ()
     record.close()
 
 
-def _paint(painting: Painting, record: Record) -> Iterator[Step]:
+def _paint(painting: Painting, record: Record, notes: tuple[str, ...]) -> Iterator[Step]:
     """Paint one picture to its end, and keep it; if anything comes between, keep what there is."""
     try:
         for step in painting.steps():
             record.note(painting, step)
-            yield step
+            yield replace(step, notes=notes)
+            notes = ()
     except (KeyboardInterrupt, GeneratorExit, Diverged):
         if painting.iterations > 0:
             record.keep(painting.artifact())
@@ -47,4 +52,4 @@ def _paint(painting: Painting, record: Record) -> Iterator[Step]:
     finished = painting.finished()
     assert finished.artifact is not None
     record.keep(finished.artifact)
-    yield finished
+    yield replace(finished, notes=notes)

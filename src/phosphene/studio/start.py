@@ -60,7 +60,7 @@ def _codebook(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     vocabulary = stage.decoder.spec.vocab
     assert vocabulary is not None
     tokens = rng.fork("codebook").integers(*stage.grid, high=vocabulary)
-    tokens = tokens.to(torch.device(stage.platform.device))
+    tokens = tokens.to(stage.device)
     with torch.no_grad():
         return stage.decoder.lookup(Latent(Space.TOKENS, tokens))
 
