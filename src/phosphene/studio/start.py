@@ -86,7 +86,7 @@ def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
         near = book.choose(target, rng, NUM_SKETCHES)[0]
         images = extend(book.paint(near, stage.decoder), rows * factor, columns * factor)
         objective = stage.objective(Rng(rng.seeds * len(images), rng.purpose))(0)
-        losses = objective(images.to(torch.device(stage.platform.device))).cpu()
+        losses = objective(images.to(stage.device)).cpu()
         best = int((losses - CAPTION_WEIGHT * book.embeddings[near].float() @ target).argmin())
         return stage.decoder.encode(images[best : best + 1])
 
