@@ -9,6 +9,7 @@ from phosphene.core.protocols import Step
 from phosphene.studio.painting import Painting
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.record import Record, record_of
+from phosphene.studio.room import check_room
 from phosphene.studio.stage import set_stage
 from phosphene.zoo import Zoo
 
@@ -28,6 +29,7 @@ def imagine(
         know of a run that goes on.
     """
     stage = set_stage(recipe, zoo, device)
+    check_room(stage)
     record = record_of(folder, stage.recipe, stage.surroundings, resume)
     notes = record.cautions
     for number in range(record.first(), recipe.count):

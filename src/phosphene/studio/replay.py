@@ -15,6 +15,7 @@ from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
 from phosphene.studio.artifact import Artifact, Manifest, read_artifact
 from phosphene.studio.painting import Painting
+from phosphene.studio.room import check_room
 from phosphene.studio.stage import set_stage
 from phosphene.zoo import Zoo
 
@@ -66,6 +67,7 @@ def replaying(source: Path | Artifact, zoo: Zoo, device: str = "cpu") -> Iterato
     made = old.manifest.iterations + old.manifest.frame
     with out_of_memory_named(), _threads(old.manifest.platform.threads):
         stage = set_stage(old.manifest.recipe, zoo, device)
+        check_room(stage)
         painting = Painting(stage, zoo, old.manifest.index)
         for index, step in enumerate(painting.steps(made)):
             yield Step(index, made + 1, step.images, step.scalars)

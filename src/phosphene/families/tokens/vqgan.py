@@ -271,8 +271,10 @@ class Codebook(nn.Module):
 
     def nearest(self, codes: Codes) -> Tokens:
         """Index of the entry nearest to each code (by angle for a cosine codebook)."""
-        # Under autocast the product would be rounded to 8 bits, and neighbours confused.
-        with torch.autocast(codes.device.type, enabled=False):
+        # Under autocast the product would be rounded to 8 bits, and neighbours confused. The meta
+        # device, on which memory is rehearsed, knows no autocast.
+        kind = "cpu" if codes.is_meta else codes.device.type
+        with torch.autocast(kind, enabled=False):
             table = self.entries().float()
             flat = codes.detach().float().permute(0, 2, 3, 1)  # b h w d
             affinity = flat @ table.T
