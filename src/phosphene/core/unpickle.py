@@ -83,21 +83,31 @@ def read_foreign(path: Path, skip: Collection[str] = ()) -> dict[Any, Any]:
         WeightsError: missing or unreadable.
         DeviceError: not enough memory.
     """
-    source = str(path)
     try:
         with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            start = file.read(512)
-            file.seek(0)
-            if start.startswith(b"PK\x03\x04"):
-                return _read_zip(file, size, source, frozenset(skip))
-            if start[8:9] == b"{":
-                return dict(read_stream(file, size, source)[0])
-            if start.startswith(b"\x80"):
-                return _read_legacy(file, size, source, frozenset(skip))
+            return read_foreign_file(file, str(path), skip)
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def read_foreign_file(
+    file: BufferedIOBase, source: str, skip: Collection[str] = ()
+) -> dict[Any, Any]:
+    """Read a checkpoint from an open file that can seek; see `read_foreign`.
+
+    Args:
+        source: Its name, for messages.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    start = file.read(512)
+    file.seek(0)
+    if start.startswith(b"PK\x03\x04"):
+        return _read_zip(file, size, source, frozenset(skip))
+    if start[8:9] == b"{":
+        return dict(read_stream(file, size, source)[0])
+    if start.startswith(b"\x80"):
+        return _read_legacy(file, size, source, frozenset(skip))
     raise CheckpointError(f"{source!r} is not a checkpoint but {_described(start)}")
 
 

@@ -25,7 +25,9 @@ MAX_SAMPLES = 1024  # pictures of one recipe
 SEED_BITS = 32  # of a seed that is drawn: short enough to type
 
 Method = Literal["vqgan-clip"]
-Optimiser = Literal["adam", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"]
+Optimiser = Literal[
+    "adam", "novograd", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
+]
 CutPolicy = Literal["random", "overview+inner", "whole"]
 Start = Literal["auto", "codebook", "retrieval", "best-of", "image"]
 

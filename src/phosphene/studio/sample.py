@@ -17,7 +17,7 @@ from phosphene.core.latent import Condition
 from phosphene.core.protocols import Generator, Step
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import resolve_device
-from phosphene.studio.artifact import Artifact, Painted, Platform, artifact_of
+from phosphene.studio.artifact import Artifact, Painted, Platform, Surroundings, artifact_of
 from phosphene.studio.recipe import Sample
 from phosphene.studio.stage import dtype_of, model_hashes
 from phosphene.zoo import Zoo
@@ -29,8 +29,7 @@ class Studio:
 
     recipe: Sample
     generator: Any
-    models: dict[str, str]
-    platform: Platform
+    surroundings: Surroundings
 
     def image(self, index: int) -> Images:
         """The `index`-th picture, 1 c h w, clipped to [-1, 1]."""
@@ -56,9 +55,7 @@ class Studio:
         image = images[0]
         if self.recipe.layout == "grid":
             image = grid(images, self.recipe.columns or self._columns())
-        return artifact_of(
-            image, self.recipe, index, 1, models=self.models, inputs={}, platform=self.platform
-        )
+        return artifact_of(image, self.recipe, index, 1, self.surroundings)
 
     def _columns(self) -> int | None:
         count = len(self.recipe.classes)
@@ -83,12 +80,12 @@ def set_up(recipe: Sample, zoo: Zoo, device: str = "cpu") -> Studio:
         )
     if recipe.classes and not hasattr(generator, "condition_of"):
         raise Unsupported(f"model: {recipe.model!r} knows no classes; leave them out")
-    studio = Studio(
-        recipe,
-        generator,
-        model_hashes([recipe.model], zoo),
-        Platform.here(str(place), dtype_of(generator)),
+    surroundings = Surroundings(
+        models=model_hashes([recipe.model], zoo),
+        inputs={},
+        platform=Platform.here(str(place), dtype_of(generator)),
     )
+    studio = Studio(recipe, generator, surroundings)
     for index in range(len(recipe.classes)):
         studio.condition(index)  # a class that is not there is known before anything is painted
     return studio

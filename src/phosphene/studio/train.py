@@ -95,10 +95,7 @@ def _perceptor(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
     config = settings_of(PerceptorConfig, recipe.model, "model")
     settings = settings_of(ContrastiveTraining, recipe.settings, "settings")
     text, features = zoo.load(recipe.text), zoo.load(recipe.features).state_dict()
-    dtype = painting_dtype(torch.device("cpu"))
-    painter = zoo.load(recipe.painter, dtype=dtype) if recipe.painter else None
-    if painter is not None and not isinstance(painter, Autoencoder):
-        raise Unsupported(f"painter: {recipe.painter!r} is no autoencoder with a codebook")
+    painter = _painter(recipe.painter, zoo) if recipe.painter else None
     rng = Rng((recipe.seed,), "/learner")
     return ContrastiveLearner(config, settings, text, features, painter, rng)
 
@@ -106,10 +103,15 @@ def _perceptor(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
 def _sketches(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
     if recipe.painter is None:
         raise RecipeError("sketches need a painter; name an autoencoder in the recipe")
-    painter = zoo.load(recipe.painter)
+    return SketchLearner(_painter(recipe.painter, zoo), zoo.load(recipe.text))
+
+
+def _painter(name: str, zoo: Zoo) -> Autoencoder:
+    """An autoencoder that helps another model to learn, in the precision that is fastest here."""
+    painter = zoo.load(name, dtype=painting_dtype(torch.device("cpu")))
     if not isinstance(painter, Autoencoder):
-        raise Unsupported(f"painter: {recipe.painter!r} is no autoencoder with a codebook")
-    return SketchLearner(painter, zoo.load(recipe.text))
+        raise Unsupported(f"painter: {name!r} is no autoencoder with a codebook")
+    return painter
 
 
 LEARNERS = {
