@@ -1,10 +1,12 @@
 """The machine's own ceiling: what its best GEMM and convolution reach, and how benches report."""
 
 import json
+import platform
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +57,19 @@ def gflop(work: Callable[[], object]) -> float:
     with FlopCounterMode(display=False) as counter:
         work()
     return float(counter.get_total_flops()) / 1e9
+
+
+def machine() -> dict[str, object]:
+    """What a figure depends on: kind of CPU, threads, torch."""
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
+        fields = {name.strip(): value.strip() for name, _, value in lines}
+        names = ("model name", "cpu family", "model")
+        if all(name in fields for name in names):
+            cpu = "{} family {} model {}".format(*(fields[name] for name in names))
+    bf16 = " with AVX512-BF16" if torch.cpu._is_avx512_bf16_supported() else ""
+    return {"cpu": cpu + bf16, "threads": torch.get_num_threads(), "torch": torch.__version__}
 
 
 def report(**row: object) -> None:

@@ -1,54 +1,122 @@
-"""Paint the contact sheet of docs/families/vqgan.md: `python docs/sheets.py [SEED]`.
+"""Paint the sheets of docs/families/vqgan.md: `python docs/sheets.py [styles] [prompts]`.
 
-Eight subjects (columns) by five styles (rows) with the embedded default of `imagine`.
+styles: eight subjects (columns), plain and in six styles (rows), with the embedded default of
+`imagine`, and a table of what each style word changed. prompts: the fifty of docs/prompts.txt.
 """
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 import phosphene
 from phosphene.core.images import from_pil, to_pil
+from phosphene.nn.features import FeatureNet
+from phosphene.zoo import Zoo
 
 SUBJECTS = ("green heart", "dog face", "red rose", "rocket", "octopus", "house with garden",
-            "yellow bird", "penguin next to a banana")  # fmt: skip
-STYLES = ("3D render", "flat design", "painting", "pencil drawing", "neon")
-PICTURES = Path(__file__).parent / "pictures"
-GAP, LABEL = 4, 14
+            "yellow bird", "sunflower")  # fmt: skip
+STYLES = ("3D render", "flat design", "painting", "pencil drawing", "neon", "mosaic")
+DOCS = Path(__file__).parent
+PICTURES = DOCS / "pictures"
+SEED = 7
+GAP, LABEL, MARGIN = 4, 14, 90
 
 
-def labelled(
-    rows: list[list[torch.Tensor]], left: tuple[str, ...], top: tuple[str, ...]
-) -> Image.Image:
+def labelled(rows: list[list[Tensor]], left: Sequence[str], top: Sequence[str]) -> Image.Image:
     """A sheet of pictures c h w with the names of its rows and columns."""
     height, width = rows[0][0].shape[-2:]
-    margin = 90
-    size = (margin + len(top) * (width + GAP), LABEL + len(left) * (height + GAP))
+    size = (MARGIN + len(top) * (width + GAP), LABEL + len(left) * (height + GAP))
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
     for column, name in enumerate(top):
-        draw.text((margin + column * (width + GAP), 1), name[:22], fill="black")
+        draw.text((MARGIN + column * (width + GAP), 1), name[:22], fill="black")
     for row, (name, pictures) in enumerate(zip(left, rows, strict=True)):
         y = LABEL + row * (height + GAP)
         draw.text((2, y + height // 2 - 6), name, fill="black")
         for column, picture in enumerate(pictures):
-            sheet.paste(to_pil(picture), (margin + column * (width + GAP), y))
+            sheet.paste(to_pil(picture), (MARGIN + column * (width + GAP), y))
     return sheet
 
 
-def main(seed: int) -> None:
-    """Paint and write the sheet, a row at a time so that a long run shows something early."""
-    rows: list[list[torch.Tensor]] = []
-    for number, style in enumerate(STYLES):
-        prompts = [f"{subject} | {style}" for subject in SUBJECTS]
-        rows.append([from_pil(phosphene.imagine(p, seed=seed).image) for p in prompts])
+def captioned(pictures: list[Tensor], captions: Sequence[str], columns: int) -> Image.Image:
+    """Pictures c h w in rows, each over its caption."""
+    height, width = pictures[0].shape[-2:]
+    rows = -(-len(pictures) // columns)
+    tall = height + 2 * LABEL
+    sheet = Image.new("RGB", (columns * (width + GAP), rows * tall), "white")
+    draw = ImageDraw.Draw(sheet)
+    for i, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x, y = i % columns * (width + GAP), i // columns * tall
+        sheet.paste(to_pil(picture), (x, y))
+        for line, part in enumerate((caption[:21], caption[21:42])):
+            draw.text((x + 1, y + height + line * 12), part.strip(), fill="black")
+    return sheet
+
+
+def paint(prompt: str, seed: int = SEED) -> Tensor:
+    """The embedded default's picture, c h w."""
+    return from_pil(phosphene.imagine(prompt, seed=seed).image)
+
+
+def styles() -> None:
+    """Paint the sheet a row at a time, so that a long run shows something early."""
+    rows, names = [], ("(none)", *STYLES)
+    for number, style in enumerate(("", *STYLES)):
+        tail = f" | {style}" if style else ""
+        rows.append([paint(subject + tail) for subject in SUBJECTS])
         path = PICTURES / "vqgan-clip-sheet.png"
-        labelled(rows, STYLES[: number + 1], SUBJECTS).save(path, optimize=True)
-        sys.stdout.write(f"{style}: {path}\n")
+        labelled(rows, names[: number + 1], SUBJECTS).save(path, optimize=True)
+        sys.stdout.write(f"{names[number]}: {path}\n")
         sys.stdout.flush()
+    changed([torch.stack(row) for row in rows])
+
+
+def changed(rows: list[Tensor]) -> None:
+    """Print, as a table, how pictures with a style word differ from those without.
+
+    Distance is that of EfficientNet-Lite0 features, as a multiple of the distance between two
+    seeds of the plain prompt: 1 is what chance does. The rest are differences of means in percent
+    of the full range: lightness, saturation (channels' spread), and roughness (neighbours' steps).
+    """
+    network = Zoo().load("efficientnet-lite0")
+    assert isinstance(network, FeatureNet)
+    plain = rows[0]
+    other = torch.stack([paint(subject, SEED + 1) for subject in SUBJECTS])
+    chance = network.distance(plain, other).mean()
+    sys.stdout.write(
+        "\n| words | distance | lightness | saturation | roughness |\n|---|---|---|---|---|\n"
+    )
+    for style, row in zip(STYLES, rows[1:], strict=True):
+        far = float(network.distance(plain, row).mean() / chance)
+        shifts = [after - before for before, after in zip(looks(plain), looks(row), strict=True)]
+        cells = " | ".join(f"{100 * shift:+.0f} %" for shift in shifts)
+        sys.stdout.write(f"| {style} | {far:.2f} | {cells} |\n")
+
+
+def looks(images: Tensor) -> tuple[float, float, float]:
+    """Mean lightness, saturation and roughness of pictures in [-1, 1], as shares of the range."""
+    spread = images.amax(dim=1) - images.amin(dim=1)
+    steps = (images[..., 1:] - images[..., :-1]).abs().mean()
+    return float(images.mean() / 2), float(spread.mean() / 2), float(steps / 2)
+
+
+def prompts() -> None:
+    """Paint the fifty fixed prompts."""
+    wanted = (DOCS / "prompts.txt").read_text(encoding="utf-8").splitlines()
+    pictures = []
+    for number, prompt in enumerate(wanted, start=1):
+        pictures.append(paint(prompt))
+        if number % 10 == 0:
+            path = PICTURES / "vqgan-clip-prompts.png"
+            captioned(pictures, wanted[:number], 10).save(path, optimize=True)
+            sys.stdout.write(f"{number}: {path}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7)
+    for name in sys.argv[1:] or ("styles", "prompts"):
+        {"styles": styles, "prompts": prompts}[name]()

@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 from phosphene.cli.paint import targets_of
 from phosphene.core.errors import RecipeError, StorageError
@@ -86,6 +88,33 @@ def test_an_error_in_the_middle_keeps_what_is_worth_keeping(painter, monkeypatch
     assert not Path("phosphene-runs").exists()
 
 
+def test_a_disk_that_is_full_from_the_start_leaves_no_folder(painter, monkeypatch):
+    def full(path: Path, _: bytes) -> None:
+        raise StorageError(f"cannot write {str(path)!r}: the disk is full")
+
+    monkeypatch.setattr("phosphene.studio.folder.write_bytes", full)
+    said = painter("a", "--seed", "7")
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert list(Path().iterdir()) == []
+
+
+def test_a_disk_that_fills_up_says_how_to_go_on(painter, monkeypatch):
+    def full(*_: object) -> None:
+        raise StorageError("cannot write 'a-7.png': the disk is full")
+
+    monkeypatch.setattr("phosphene.studio.record.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("phosphene.studio.artifact.write_bytes", full)
+    said = painter("a", "--seed", "7")
+    assert said.code == 1
+    (run,) = Path("phosphene-runs").iterdir()
+    assert said.err.splitlines()[-3:] == [
+        f"kept: {run}",
+        f"to go on: phosphene imagine --resume {run}",
+        "phosphene: cannot write 'a-7.png': the disk is full",
+    ]
+
+
 def test_what_cannot_be_delivered_stays_in_the_run(painter, monkeypatch):
     def full(*_: object) -> None:
         raise StorageError("cannot write 'a-7.png': the disk is full")
@@ -94,6 +123,40 @@ def test_what_cannot_be_delivered_stays_in_the_run(painter, monkeypatch):
     said = painter("a", "--seed", "7")
     assert said.code == 1
     assert [name.rpartition("/")[2] for name in files()] == ["a-7.png", "recipe.json"]
+    (run,) = Path("phosphene-runs").iterdir()
+    assert f"kept: {run}\n" in said.err
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_resuming_says_what_is_not_as_it_was(painter, phosphene, monkeypatch):
+    Image.new("RGB", (16, 16)).save("photo.png")
+    with monkeypatch.context() as patch:
+        patch.setattr("phosphene.studio.record.CHECKPOINT_SECONDS", 0.0)
+        patch.setattr("phosphene.studio.record.FolderRecord.keep", _interrupted)
+        assert painter("a", "--seed", "7", "--init", "photo.png").code == 130
+    run = str(next(Path("phosphene-runs").iterdir()))
+
+    Image.new("RGB", (16, 16), "white").save("photo.png")
+    said = phosphene("imagine", "--resume", run)
+    assert said.code == 2
+    assert said.err.startswith(f"phosphene: cannot resume '{run}': picture 'photo.png' has changed")
+    assert said.err.count("\n") == 1
+
+    Image.new("RGB", (16, 16)).save("photo.png")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(before + 1)
+        said = phosphene("imagine", "--resume", run)
+    finally:
+        torch.set_num_threads(before)
+    assert said.out == "a-7.png\n"
+    assert [line for line in said.err.splitlines() if line.startswith("phosphene: ")] == [
+        f"phosphene: '{run}' was begun elsewhere (threads: made with {before}, here {before + 1}): "
+        "the picture may differ from that of a run without interruption"
+    ]
 
 
 def test_resume_needs_a_run(phosphene):

@@ -191,6 +191,33 @@ def test_upsample_repeats_pixels() -> None:
     torch.testing.assert_close(layer(x), wanted)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_frozen_upsample_is_the_learning_one(dtype: torch.dtype, bias: bool) -> None:
+    layer = Upsample(6).double()
+    if not bias:
+        layer.conv.bias = None
+    x = torch.randn(2, 6, 3, 4).double()
+    dy = torch.randn(2, 6, 6, 8).double()
+    found = []
+    for frozen in (False, True):
+        layer.requires_grad_(not frozen).to(dtype if frozen else torch.float64)
+        leaf = x.to(layer.conv.weight.dtype).requires_grad_()
+        y = layer(leaf)
+        found.append((y.detach(), *torch.autograd.grad(y, leaf, dy.to(y.dtype))))
+    for learning, ours in zip(*found, strict=True):
+        assert ours.is_contiguous(memory_format=torch.channels_last)
+        error = (ours.double() - learning).norm() / learning.norm()
+        assert error < (1e-14 if dtype == torch.float64 else 0.01)
+
+
+def test_frozen_upsample_of_a_single_pixel() -> None:
+    layer = Upsample(2)
+    x = torch.randn(1, 2, 1, 1)
+    learning = layer(x)
+    torch.testing.assert_close(layer.requires_grad_(False)(x), learning)
+
+
 def test_channels_last_changes_the_layout_alone() -> None:
     network = nn.Sequential(nn.Conv2d(4, 8, 3, padding=1), nn.Conv2d(8, 4, 3))
     x = torch.randn(2, 4, 6, 6)

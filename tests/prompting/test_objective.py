@@ -20,6 +20,7 @@ from phosphene.prompting.objective import (
     PromptObjective,
     RangePenalty,
     Saturation,
+    Steady,
     TotalVariation,
     embed_picture,
     spherical_distance,
@@ -231,6 +232,15 @@ def test_weighted_sum() -> None:
     assert len(objective.terms) == 3
     wanted = 0.5 * TotalVariation()(x) + 2 * RangePenalty()(x) + 3 * prompt("red", seeds=2).at(4)(x)
     torch.testing.assert_close(objective.at(4)(x), wanted)
+
+
+def test_a_steady_objective_says_what_it_measures() -> None:
+    class Mute(Steady):
+        pass
+
+    with pytest.raises(TypeError, match="abstract"):
+        Mute()  # type: ignore[abstract]
+    assert Saturation().at(0) == Saturation().at(99) == Saturation()
 
 
 def test_bad_settings() -> None:

@@ -64,7 +64,7 @@ def test_the_nearest_sketch_is_chosen_and_painted() -> None:
     for wanted, sign in (("light", 1), ("dark", -1)):
         target = Reader().encode([wanted])[0]
         chosen = book.choose(target, Rng((3,)), temperature=0.0)
-        picture = book.paint(chosen, Painter())
+        picture = book.paint(chosen[0], Painter())
         assert picture.shape == (1, 3, 8, 8)
         assert picture.mean() * sign > 0.8
 
@@ -73,8 +73,17 @@ def test_the_seed_chooses_among_the_near_ones() -> None:
     book = filled()
     target = Reader().encode(["light"])[0]
     chosen = book.choose(target, Rng.from_seed(0, 200), temperature=0.02)
-    assert set(chosen.tolist()) == {1, 3}
-    assert chosen[7] == book.choose(target, Rng((7,)), temperature=0.02)[0]
+    assert chosen.shape == (200, 1)
+    assert set(chosen.flatten().tolist()) == {1, 3}
+    assert torch.equal(chosen[7:8], book.choose(target, Rng((7,)), temperature=0.02))
+
+
+def test_several_are_different_and_the_near_ones_first() -> None:
+    book = filled()
+    target = Reader().encode(["light"])[0]
+    chosen = book.choose(target, Rng.from_seed(0, 50), count=3, temperature=0.02)
+    assert all(len(set(row)) == 3 and set(row[:2]) == {1, 3} for row in chosen.tolist())
+    assert book.choose(target, Rng((0,)), count=99).shape == (1, 4)
 
 
 def test_built_from_its_own_weights_it_is_the_same() -> None:

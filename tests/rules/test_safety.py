@@ -1,6 +1,6 @@
 """Files and texts from outside never become code.
 
-Weights are safetensors; a pickle may be opened only by `torch.load(..., weights_only=True)`.
+Weights are safetensors; a pickle is read as data by `core/unpickle.py`, and by nothing else.
 """
 
 import ast
@@ -25,6 +25,7 @@ FORBIDDEN = {
     "subprocess.getoutput": "runs a shell",
     "subprocess.getstatusoutput": "runs a shell",
     "torch.hub.load": "runs code from the network",
+    "torch.load": "read_foreign of core/unpickle.py reads checkpoints as data",
 }
 DANGEROUS_SWITCHES = {
     "weights_only": (None, True, "weights_only=False runs the code in a pickle"),
@@ -42,8 +43,6 @@ def reasons(call: ast.Call, full: str) -> Iterator[str]:
         yield FORBIDDEN[full]
     if full.partition(".")[0] in PICKLES and full.endswith(("load", "loads", "Unpickler", "open")):
         yield "a pickle runs code when it is read"
-    if full == "torch.load" and keyword(call, "weights_only") is None:
-        yield "name weights_only=True"
     if full.endswith(".extractall"):
         yield "read archives in place: their members can point anywhere"
     for switch, (*safe, why) in DANGEROUS_SWITCHES.items():
@@ -101,7 +100,8 @@ from pickle import loads; loads(data)
 import pickle as p; p.Unpickler(file)
 import torch; torch.load(path)
 import torch; torch.load(path, weights_only=False)
-import torch; torch.load(path, weights_only=flag)
+import torch; torch.load(path, weights_only=True)
+from torch import load; load(path)
 import yaml; yaml.load(text, Loader=yaml.SafeLoader)
 import numpy as np; np.load(path, allow_pickle=True)
 from transformers import AutoModel; AutoModel.from_pretrained(path, trust_remote_code=True)
@@ -111,7 +111,6 @@ import pickle\nclass Loose(pickle.Unpickler): pass
 """
 GOOD = r"""
 model.eval()
-import torch; torch.load(path, weights_only=True)
 import yaml; yaml.safe_load(text)
 import subprocess; subprocess.run(["ls"], check=True)
 import re; re.compile("x")

@@ -7,7 +7,7 @@ from PIL import Image
 import phosphene
 from phosphene.core.errors import ImageError
 from phosphene.core.images import save_png, to_uint8
-from phosphene.studio.artifact import Platform, artifact_of, read_artifact
+from phosphene.studio.artifact import Platform, Surroundings, artifact_of, read_artifact
 from tests.studio.fakes import tiny
 
 
@@ -17,9 +17,11 @@ def made(**fields):
         tiny("Oregon 💚 \x1b\x00 | 画", **fields),
         1,
         5,
-        models={"tiny": "ab"},
-        inputs={"cat.png": "cd"},
-        platform=Platform.here("cpu", "float32"),
+        Surroundings(
+            models={"tiny": "ab"},
+            inputs={"cat.png": "cd"},
+            platform=Platform.here("cpu", "float32"),
+        ),
     )
 
 

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from phosphene.core.errors import Diverged, Unsupported
 from phosphene.prompting.optimise import Optimisation
@@ -46,6 +47,22 @@ def test_closing_keeps_the_best_so_far(zoo, tmp_path):
     assert kept.manifest.iterations == 4
     list(imagine(kept.manifest.recipe, zoo, folder=tmp_path, resume=True))
     assert [read_artifact(p).manifest.iterations for p in tmp_path.glob("*.png")] == [9, 9]
+
+
+def test_what_there_is_to_know_is_noted_once(zoo, tmp_path, monkeypatch):
+    monkeypatch.setattr("phosphene.studio.record.CHECKPOINT_SECONDS", 0.0)
+    steps = imagine(tiny(count=2), zoo, folder=tmp_path)
+    assert [next(steps).notes for _ in range(3)] == [(), (), ()]
+    steps.close()
+    complete = read_artifact(tmp_path / "green-heart-flat-7.png").manifest.recipe
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(before + 1)
+        first, *rest = imagine(complete, zoo, folder=tmp_path, resume=True)
+    finally:
+        torch.set_num_threads(before)
+    assert len(first.notes) == 1
+    assert {step.notes for step in rest} == {()}
 
 
 def test_closing_before_the_first_iteration_leaves_no_picture(zoo, tmp_path):

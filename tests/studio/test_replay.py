@@ -57,6 +57,28 @@ def test_a_stopped_picture_replays_to_where_it_stopped(zoo, tmp_path):
     assert steps[-1].verdict.identical
 
 
+@pytest.mark.parametrize(
+    ("fields", "made"),
+    [
+        ({"count": 2, "save_every": 2}, [0, 2, 4, 5] * 2),
+        ({"zoom": {"every": 2, "angle": 20}, "save_every": 1}, [0, 1, 2, 3, 4, 5]),
+        ({"width": 33, "height": 20, "save_every": 3}, [0, 3, 5]),
+    ],
+)
+def test_every_saved_frame_replays(zoo, tmp_path, fields, made):
+    list(imagine(tiny(iterations=5, learning_rate=2.0, **fields), zoo, folder=tmp_path))
+    frames = sorted((tmp_path / "frames").rglob("*.png"))
+    assert [int(frame.stem) for frame in frames] == made
+    hashes = set()
+    for frame in frames:
+        *steps, last = replaying(frame, zoo)
+        assert last.verdict.identical, frame
+        assert last.verdict.reasons == ()
+        assert (last.index, last.total) == (len(steps), len(steps) + 1)
+        hashes.add(read_artifact(frame).manifest.pixel_sha256)
+    assert len(hashes) == len(frames)
+
+
 def test_a_picture_in_memory_replays(zoo):
     *_, last = imagine(tiny(), zoo)
     assert replay(last.artifact, zoo).identical

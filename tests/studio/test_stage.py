@@ -51,10 +51,11 @@ def test_any_size_is_cut_from_the_grid(zoo):
 
 def test_hashes_of_all_that_took_part(zoo, photo):
     stage = set_stage(tiny(f"a | {photo}", init_image=photo), zoo)
-    assert set(stage.models) == {"tiny-vqgan", "tiny-judge"}
-    assert all(len(sha256) == 64 for sha256 in stage.models.values())
+    models = stage.surroundings.models
+    assert set(models) == {"tiny-vqgan", "tiny-judge"}
+    assert all(len(sha256) == 64 for sha256 in models.values())
     with open(photo, "rb") as file:
-        assert stage.inputs == {photo: hashlib.sha256(file.read()).hexdigest()}
+        assert stage.surroundings.inputs == {photo: hashlib.sha256(file.read()).hexdigest()}
 
 
 def test_image_prompts_join_every_scene(zoo, photo):
@@ -155,4 +156,4 @@ def test_only_the_latent_learns(zoo):
     stage = set_stage(tiny(), zoo)
     assert not any(p.requires_grad for p in stage.decoder.parameters())
     native = str(painting_dtype(torch.device("cpu"))).removeprefix("torch.")
-    assert stage.platform.dtype == native
+    assert stage.surroundings.platform.dtype == native

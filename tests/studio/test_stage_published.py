@@ -1,5 +1,6 @@
 """Published perceptors, from folders, through whole runs: several at once, and again."""
 
+import json
 from collections import deque
 from pathlib import Path
 
@@ -65,6 +66,23 @@ def test_a_picture_of_both_and_its_replay(zoo: Zoo, folders: Path, tmp_path: Pat
     verdict = replay(tmp_path / "picture.png", Zoo(zoo.home))
     assert verdict.identical
     assert verdict.reasons == ()
+
+
+def test_a_changed_tokenizer_is_named(zoo: Zoo, tmp_path: Path) -> None:
+    folder = make_siglip(tmp_path / "siglip", 24)
+    recipe = tiny("a green frog", perceptors=(str(folder),), iterations=4, learning_rate=1.0)
+    artifact = painted(recipe, zoo)
+    assert artifact.manifest.models[f"{folder}/tokenizer.json"] == sha256_of(
+        folder / "tokenizer.json"
+    )
+    table = json.loads((folder / "tokenizer.json").read_text())
+    words = table["model"]["vocab"]
+    words["green"], words["flat"] = words["flat"], words["green"]
+    (folder / "tokenizer.json").write_text(json.dumps(table))
+    verdict = replay(artifact, zoo)  # the same zoo: what it keeps must not be used again
+    assert not verdict.identical
+    (reason,) = verdict.reasons
+    assert reason.startswith(f"model '{folder}/tokenizer.json' has changed: sha256 ")
 
 
 def test_weights_matter(zoo: Zoo) -> None:

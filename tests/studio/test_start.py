@@ -71,11 +71,36 @@ def test_a_codebook_start_can_still_be_pulled_to_an_image(zoo, photo):
 
 
 @pytest.mark.parametrize("strategy", ["auto", "retrieval"])
-def test_retrieval_finds_the_sketch_that_fits(zoo, sketched, strategy):
+@pytest.mark.parametrize(("sketches", "weight"), [(1, 0.0), (4, 100.0)])
+def test_retrieval_finds_the_sketch_whose_caption_fits(
+    zoo, sketched, strategy, monkeypatch, sketches, weight
+):
+    monkeypatch.setattr(module, "NUM_SKETCHES", sketches)
+    monkeypatch.setattr(module, "CAPTION_WEIGHT", weight)
     stage = set_stage(tiny("green heart", start=strategy), zoo)
     tokens = Latent(Space.TOKENS, sketched.tokens[2:3].long())
     wanted = stage.decoder.encode(stage.decoder.decode(tokens).clamp(-1, 1)).data
     assert torch.allclose(start(stage, zoo, RNG).data, wanted, atol=1e-5)
+
+
+def test_of_the_near_sketches_the_perceptors_choose(zoo, sketched, monkeypatch):
+    monkeypatch.setattr(module, "CAPTION_WEIGHT", 0.0)
+    stage = set_stage(tiny("green heart", start="retrieval", cut_noise=0.0), zoo)
+    images = sketched.paint(torch.arange(4), stage.decoder)
+    with torch.no_grad():
+        losses = stage.objective(Rng(RNG.seeds * 4, RNG.purpose))(0)(images)
+        found = stage.decoder.decode(start(stage, zoo, RNG))
+        best = stage.decoder.decode(stage.decoder.encode(images[losses.argmin()][None]))
+    assert losses.std() > 0
+    assert torch.allclose(found, best, atol=1e-5)
+
+
+def test_without_words_there_is_nothing_to_look_for(zoo, sketched, photo):
+    stage = set_stage(tiny(photo, start="retrieval"), zoo)
+    with pytest.raises(RecipeError, match="pictures alone"):
+        start(stage, zoo, RNG)
+    for strategy in ("auto", "best-of"):
+        assert start(set_stage(tiny(photo, start=strategy), zoo), zoo, RNG).space is Space.CODES
 
 
 def test_retrieval_fills_other_shapes(zoo, sketched):

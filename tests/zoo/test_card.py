@@ -34,6 +34,11 @@ def without_origin(**fields: Any) -> dict[str, Any]:
     ("fields", "origin"),
     [
         (PLAIN, "embedded"),
+        ({**PLAIN, "file": "/models/tiny.safetensors"}, "the file /models/tiny.safetensors"),
+        (
+            {**PLAIN, "converted": {"file": "last.ckpt", "sha256": HASH}},
+            "converted from 'last.ckpt', sha256 abababababab",
+        ),
         (without_origin(wheel=WHEEL, sha256=HASH), "PyPI demo-weights==1.0"),
         (without_origin(url="https://x.org/m", sha256=HASH), "https://x.org/m"),
         (

@@ -1,5 +1,6 @@
 """Converted checkpoints are models like any other: named, carded, checked."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.weights import read_weights
 from phosphene.families.tokens.vqgan import VQGAN
+from phosphene.zoo.card import Converted
 from phosphene.zoo.convert import convert_taming
 from phosphene.zoo.zoo import Zoo
 from tests.zoo.taming_reference import Shape, drawn_weights, published
@@ -23,6 +25,10 @@ def test_a_converted_model_is_in_the_zoo(tmp_path: Path) -> None:
     assert zoo.card("my-gumbel").model_dump(exclude={"file"}) == card.model_dump(exclude={"file"})
     assert card.parameters == sum(value.numel() for value in weights.values())
     assert card.size == GUMBEL.resolution
+    made_of = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert card.converted == Converted(file=checkpoint.name, sha256=made_of)
+    for found in (card, zoo.card("my-gumbel")):
+        assert found.origin == f"converted from {checkpoint.name!r}, sha256 {made_of[:12]}"
     model = zoo.load("my-gumbel")
     assert isinstance(model, VQGAN)
     assert model.config.codebook == "gumbel"
@@ -32,6 +38,16 @@ def test_a_converted_model_is_in_the_zoo(tmp_path: Path) -> None:
     assert not any(name.startswith("loss") for name in tensors)
     assert (values["family"], values["arch"]) == ("tokens", "vqgan")
     assert (values["size"], values["norm_groups"]) == (16, 32)
+
+
+@pytest.mark.parametrize("name", ["a\nb.ckpt", "\udcff.ckpt", "💚.ckpt", "x" * 250 + ".ckpt"])
+def test_any_name_of_a_checkpoint_fits_a_card(name: str, tmp_path: Path) -> None:
+    checkpoint, config = published(GUMBEL, drawn_weights(GUMBEL), tmp_path)
+    renamed = checkpoint.rename(tmp_path / name)
+    convert_taming(renamed, config, "odd", tmp_path / "home")
+    origin = Zoo(tmp_path / "home").card("odd").origin
+    assert origin.startswith("converted from '")
+    assert origin.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,9 @@ def _carry_out(
     try:
         going = run(recipe, Zoo(), surface.device, folder.path, resume)
         with watched(going, recipe.prompt[:40]) as steps:
-            for _ in steps:
+            for step in steps:
+                for line in step.notes:
+                    note(f"phosphene: {printable(line)}")
                 if not shown and folder.preview.exists():
                     note(f"watch it grow: {printable(str(folder.preview))}")
                     shown = True
@@ -66,7 +68,12 @@ def _carry_out(
         if not resume:
             _discard_unless_useful(folder)
         raise
-    for path in deliver(recipe, folder, targets, overwrite=out is not None):
+    try:
+        delivered = deliver(recipe, folder, targets, overwrite=out is not None)
+    except PhospheneError:
+        note(f"kept: {printable(str(folder.path))}")
+        raise
+    for path in delivered:
         print(printable(str(path)))
 
 
@@ -148,7 +155,7 @@ def _remove_if_spent(folder: "RunFolder") -> None:
     """Remove a folder in which only the recipe is left: the pictures carry it too."""
     from phosphene.studio.folder import RUNS
 
-    if os.listdir(folder.path) == [folder.recipe.name]:
+    if set(os.listdir(folder.path)) <= {folder.recipe.name}:
         shutil.rmtree(folder.path, ignore_errors=True)
         if folder.path.parent.resolve() == RUNS.resolve() and not os.listdir(RUNS):
             RUNS.rmdir()
@@ -161,6 +168,8 @@ def _discard_unless_useful(folder: "RunFolder") -> None:
         for path in folder.path.iterdir():
             if path.name not in spent:
                 note(f"kept: {printable(str(folder.path))}")
+                if folder.has_checkpoint():
+                    _say_how_to_go_on(folder)
                 return
         folder.preview.unlink(missing_ok=True)
         _remove_if_spent(folder)
@@ -172,4 +181,8 @@ def _say_what_is_left(recipe: "Imagine", folder: "RunFolder") -> None:
     for path in filter(Path.is_file, (folder.picture(recipe, seed) for seed in seeds)):
         note(f"best so far: {printable(str(path))}")
     if folder.recipe.is_file():
-        note(f"to go on: phosphene imagine --resume {printable(str(folder.path))}")
+        _say_how_to_go_on(folder)
+
+
+def _say_how_to_go_on(folder: "RunFolder") -> None:
+    note(f"to go on: phosphene imagine --resume {printable(str(folder.path))}")

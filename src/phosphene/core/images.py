@@ -84,6 +84,10 @@ def open_pil(source: Path | bytes) -> Image.Image:
                 return _eight_bit(_upright(image))
     except ImageError:
         raise
+    except Image.DecompressionBombError:
+        raise ImageError(
+            f"{name} has hundreds of millions of pixels; at most {MAX_PIXELS:,} are read"
+        ) from None
     except Exception as error:  # damaged files make Pillow's readers raise almost anything
         reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         if "cannot identify" in reason:

@@ -24,12 +24,14 @@ class Step:
         index: From 0; the last one is `total - 1`.
         images: The picture as it is now, where there is one.
         scalars: Losses and the like, for people to watch.
+        notes: What whoever watches should be told once, a line each: surfaces show them.
     """
 
     index: int
     total: int
     images: Images | None = None
     scalars: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 Objective = Callable[[Images], Float[Tensor, " b"]]  # lower is better

@@ -83,21 +83,31 @@ def read_foreign(path: Path, skip: Collection[str] = ()) -> dict[Any, Any]:
         WeightsError: missing or unreadable.
         DeviceError: not enough memory.
     """
-    source = str(path)
     try:
         with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(0)
-            start = file.read(512)
-            file.seek(0)
-            if start.startswith(b"PK\x03\x04"):
-                return _read_zip(file, size, source, frozenset(skip))
-            if start[8:9] == b"{":
-                return dict(read_stream(file, size, source)[0])
-            if start.startswith(b"\x80"):
-                return _read_legacy(file, size, source, frozenset(skip))
+            return read_foreign_file(file, str(path), skip)
     except OSError as error:
         raise unreadable(path, error) from None
+
+
+def read_foreign_file(
+    file: BufferedIOBase, source: str, skip: Collection[str] = ()
+) -> dict[Any, Any]:
+    """Read a checkpoint from an open file that can seek; see `read_foreign`.
+
+    Args:
+        source: Its name, for messages.
+    """
+    size = file.seek(0, 2)
+    file.seek(0)
+    start = file.read(512)
+    file.seek(0)
+    if start.startswith(b"PK\x03\x04"):
+        return _read_zip(file, size, source, frozenset(skip))
+    if start[8:9] == b"{":
+        return dict(read_stream(file, size, source)[0])
+    if start.startswith(b"\x80"):
+        return _outermost(*open_legacy(file, size, source), source, frozenset(skip))
     raise CheckpointError(f"{source!r} is not a checkpoint but {_described(start)}")
 
 
@@ -285,23 +295,14 @@ def _program(members: Mapping[str, zipfile.ZipInfo], source: str) -> str:
     return found[0]
 
 
-def _read_legacy(
-    file: BufferedIOBase, size: int, source: str, skip: frozenset[str]
-) -> dict[Any, Any]:
-    tree, load = open_legacy(file, size, source)
-    return _outermost(tree, load, source, skip)
-
-
 def open_legacy(
     file: BufferedIOBase, size: int, source: str
 ) -> tuple[Any, Callable[[Storage], Tensor]]:
-    """Read a file of five pickles: magic, version, system, structure, keys; then storages' bytes.
+    """Read five pickles (magic, version, system, structure, keys), then the storages' bytes.
 
     Returns:
         The structure, in which `Storage`s stand for tensors, and what reads one of them.
-    Raises:
-        UnsafeModel: it asks for code to be run, or is another kind of pickle.
-        CheckpointError: damaged, truncated or beyond the limits.
+    Raises: as `read_foreign` does.
     """
     storages = Storages(source)
     try:

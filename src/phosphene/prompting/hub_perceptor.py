@@ -20,6 +20,7 @@ from phosphene.core.errors import CheckpointError, MissingTool, Unsupported, Wei
 from phosphene.core.images import Images, resize
 from phosphene.core.runtime import painting_dtype
 from phosphene.core.weights import Shelf
+from phosphene.prompting.packed_vision import pack_vision
 from phosphene.prompting.prompt import clean
 
 SUPPORTED = ("clip", "siglip")
@@ -50,6 +51,7 @@ class TransformersPerceptor(nn.Module):
         self.model.set_attn_implementation("eager")
         self.requires_grad_(False)
         self.train(False)
+        self.packed = pack_vision(self.model.vision_model)
         config = self.model.config
         self.input_size: int = config.vision_config.image_size
         self._tokenizer = tokenizer
@@ -129,9 +131,15 @@ class TransformersPerceptor(nn.Module):
         Pictures of another size are resampled to `input_size`, whole: oblong ones are squeezed.
         """
         sized = resize(images, self.input_size, self.input_size)
-        pixels = ((sized + 1) / 2 - self.mean) / self.std
-        seen = self.model.get_image_features(pixel_values=pixels.to(self.dtype))
-        return F.normalize(seen.pooler_output.float(), dim=1)
+        # ((x + 1) / 2 - mean) / std in one pass
+        pixels = torch.addcmul((0.5 - self.mean) / self.std, sized, 0.5 / self.std)
+        if self.packed is None:
+            seen = self.model.get_image_features(pixel_values=pixels.to(self.dtype)).pooler_output
+        else:
+            seen = self.packed(pixels)
+            if not self._siglip:
+                seen = self.model.visual_projection(seen)
+        return F.normalize(seen.float(), dim=1)
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "b d"]:

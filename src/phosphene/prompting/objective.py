@@ -5,6 +5,7 @@ the same index sees the same cutouts. Objectives without randomness are their ow
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -31,11 +32,12 @@ class StepObjective(Protocol):
     def at(self, index: int) -> Objective: ...
 
 
-class Steady:
-    """Base of objectives that are the same at every step."""
+class Steady(ABC):
+    """Base of objectives that are the same at every step: pure functions of pictures."""
 
+    @abstractmethod
     def __call__(self, images: Images) -> Losses:
-        raise NotImplementedError
+        """Losses of pictures, one each."""
 
     def at(self, index: int) -> Objective:
         """The objective of step `index`: itself."""

@@ -18,12 +18,14 @@ from phosphene.core.errors import Diverged, RecipeError, did_you_mean
 from phosphene.core.images import Images
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder, Decoder, Objective, Step
+from phosphene.prompting.novograd import NovoGrad
 
 ObjectiveAt = Callable[[int], Objective]
 """The objective of a step: its randomness (cutouts, noise) is keyed by the step's index."""
 
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
+    "novograd": NovoGrad,
     "adamw": torch.optim.AdamW,
     "nadam": torch.optim.NAdam,
     "radam": torch.optim.RAdam,

@@ -3,7 +3,8 @@
 An optimisation that starts from noise spends its steps on finding a shape. So the embedded model
 comes with some thousand scenes of its training set, as codebook indices (half a kilobyte each),
 and starts from one whose caption is near the prompt; which of those is the seed's choice. Captions
-are compared, not pictures: a text network knows more things than a perceptor that saw a thousand.
+are compared first, not pictures: a text network knows more things than a perceptor that saw some
+thousands.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,15 +35,19 @@ class Sketchbook(nn.Module):
         self.register_buffer("embeddings", torch.zeros(count, embed_dim))
 
     def choose(
-        self, target: Float[Tensor, " d"], rng: Rng, temperature: float = 0.01
-    ) -> Int[Tensor, " b"]:
-        """One sketch a seed, drawn from softmax(cosine / temperature); 0 takes the nearest."""
+        self, target: Float[Tensor, " d"], rng: Rng, count: int = 1, temperature: float = 0.01
+    ) -> Int[Tensor, "b n"]:
+        """Different sketches for each seed, drawn from softmax(cosine / temperature).
+
+        Args:
+            count: Sketches a seed, fewer where the book has fewer.
+            temperature: 0 takes the nearest.
+        """
         cosine = self.embeddings.float() @ target.float()
-        if temperature <= 0:
-            return cosine.argmax().expand(len(rng))
+        # the largest of these are draws without replacement (Kool et al. 2019, Gumbel top-k)
         uniform = rng.fork("sketch").uniform(len(cosine)).clamp(1e-20, 1 - 1e-7)
-        gumbel = -torch.log(-torch.log(uniform))
-        return (cosine / temperature + gumbel).argmax(dim=1)
+        noise = -torch.log(-torch.log(uniform))
+        return (cosine + temperature * noise).topk(min(count, len(cosine)), dim=1).indices
 
     @torch.no_grad()
     def paint(self, indices: Int[Tensor, " b"], decoder: Autoencoder) -> Images:
@@ -79,13 +84,10 @@ class SketchLearner:
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
         """Add a batch of pictures and the embeddings of their captions."""
         images = from_uint8(batch["images"])
-        codes = self.painter.snap(self.painter.encode(images))
-        self.tokens.append(self._indices(codes).to(torch.int16))
+        tokens = self.painter.tokens(self.painter.encode(images)).data
+        self.tokens.append(tokens.to(torch.int16))
         self.embeddings.append(self.reader.encode(batch["captions"]).half())
         return {"sketches": float(sum(map(len, self.tokens)))}
-
-    def _indices(self, codes: Latent) -> Tensor:
-        return self.painter.tokens(codes).data
 
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:

@@ -1,19 +1,26 @@
 """Finished pictures: pixels together with everything that is needed to make them again."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 import phosphene
 from phosphene.core.errors import ImageError
 from phosphene.core.files import write_bytes
-from phosphene.core.images import Picture, open_image, pixel_hash, png_bytes, read_recipe
+from phosphene.core.images import (
+    Picture,
+    open_image,
+    open_pil,
+    pixel_hash,
+    png_bytes,
+    read_recipe,
+)
 from phosphene.core.protocols import Step
-from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipe import Imagine, Painting, Sample
 
 
 class Platform(BaseModel):
@@ -48,30 +55,54 @@ class Platform(BaseModel):
         )
 
 
-class Manifest(BaseModel):
-    """How a picture came to be; it travels inside the PNG.
+class Surroundings(BaseModel):
+    """What decides a picture's pixels besides its recipe.
 
     Args:
-        phosphene: Version that made it.
-        recipe: Complete: no field is left to a default that may change.
-        seed: Of this picture: the recipe's plus `index`.
-        iterations: Made; fewer than the recipe's when the run was stopped.
-        pixel_sha256: Of size and 8-bit pixels.
-        models: Sha256 of the weights of each model that took part.
+        models: Sha256 of the weights of each model that took part; under `MODEL/FILE`, of the
+            tokenizers and settings beside them.
         inputs: Sha256 of each picture that was read.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    phosphene: str
-    recipe: Imagine
-    seed: int
-    index: int
-    iterations: int
-    pixel_sha256: str
     models: Mapping[str, str]
     inputs: Mapping[str, str]
     platform: Platform
+
+    def changed_files(self, now: "Surroundings") -> Iterator[str]:
+        """Say which weights and pictures are not what they were, a line each."""
+        yield from _changed("model", self.models, now.models)
+        yield from _changed("picture", self.inputs, now.inputs)
+
+    def changed_platform(self, now: "Surroundings") -> Iterator[str]:
+        """Say what of the platform is not what it was, a line each."""
+        for name in Platform.model_fields:
+            then, here = getattr(self.platform, name), getattr(now.platform, name)
+            if then != here:
+                yield f"{name}: made with {then}, here {here}"
+
+
+class Manifest(Surroundings):
+    """How a picture came to be; it travels inside the PNG.
+
+    Args:
+        phosphene: Version that made it.
+        recipe: Complete: no field is left to a default that may change.
+        seed: Of this picture: the recipe's plus `index`, or the `index`-th of its list; of a grid,
+            the first one's.
+        iterations: Made; fewer than the recipe's when the run was stopped. 1 for a sample.
+        frame: Saved on the way: what the next iteration began with, after the camera moved.
+        pixel_sha256: Of size and 8-bit pixels.
+    """
+
+    phosphene: str
+    recipe: Painting = Field(discriminator="kind")
+    seed: int
+    index: int
+    iterations: NonNegativeInt
+    frame: bool = False
+    pixel_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,26 +138,28 @@ class Painted(Step):
 
 def artifact_of(
     image: Picture,
-    recipe: Imagine,
+    recipe: Painting,
     index: int,
     iterations: int,
-    *,
-    models: Mapping[str, str],
-    inputs: Mapping[str, str],
-    platform: Platform,
+    surroundings: Surroundings,
+    frame: bool = False,
 ) -> Artifact:
     """Describe a picture that was made just now."""
-    assert recipe.seed is not None
+    if isinstance(recipe, Sample):
+        seed = recipe.all_seeds()[index]
+    else:
+        assert isinstance(recipe, Imagine)
+        assert recipe.seed is not None
+        seed = recipe.seed + index
     manifest = Manifest(
         phosphene=phosphene.__version__,
         recipe=recipe,
-        seed=recipe.seed + index,
+        seed=seed,
         index=index,
         iterations=iterations,
+        frame=frame,
         pixel_sha256=pixel_hash(image),
-        models=models,
-        inputs=inputs,
-        platform=platform,
+        **dict(surroundings),
     )
     return Artifact(image, manifest)
 
@@ -147,4 +180,21 @@ def read_artifact(path: Path) -> Artifact:
             f"the recipe in {str(path)!r} cannot be read: {field}: {first['msg']}; "
             f"it may come from another version than phosphene {phosphene.__version__}"
         ) from None
-    return Artifact(open_image(path), manifest)
+    mode = "RGB" if isinstance(manifest.recipe, Imagine) else _mode(path)
+    return Artifact(open_image(path, mode), manifest)
+
+
+def _mode(path: Path) -> str:
+    """Grey and transparent pictures are read as what they are."""
+    mode = open_pil(path).mode
+    return mode if mode in ("L", "RGBA") else "RGB"
+
+
+def _changed(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    for name in sorted({*old, *new}):
+        if name not in old:
+            yield f"{kind} {name!r} was not used then"
+        elif name not in new:
+            yield f"{kind} {name!r} is not used now"
+        elif old[name] != new[name]:
+            yield f"{kind} {name!r} has changed: sha256 {old[name][:12]} then, {new[name][:12]} now"

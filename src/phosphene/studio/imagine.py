@@ -1,6 +1,7 @@
 """Words become pictures: one optimisation a picture, one picture after another."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from phosphene.core.errors import Diverged
@@ -8,6 +9,7 @@ from phosphene.core.protocols import Step
 from phosphene.studio.painting import Painting
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.record import Record, record_of
+from phosphene.studio.room import check_room
 from phosphene.studio.stage import set_stage
 from phosphene.zoo import Zoo
 
@@ -23,23 +25,28 @@ def imagine(
 
     Yields:
         A step an iteration, with the picture before it; a `Painted` step for each picture when it
-        is finished. Indices count through all pictures.
+        is finished. Indices count through all pictures. The first step notes what there is to
+        know of a run that goes on.
     """
     stage = set_stage(recipe, zoo, device)
-    record = record_of(folder, stage.recipe, resume)
+    check_room(stage)
+    record = record_of(folder, stage.recipe, stage.surroundings, resume)
+    notes = record.cautions
     for number in range(record.first(), recipe.count):
         painting = Painting(stage, zoo, number)
         record.open(painting)
-        yield from _paint(painting, record)
+        yield from _paint(painting, record, notes)
+        notes = ()
     record.close()
 
 
-def _paint(painting: Painting, record: Record) -> Iterator[Step]:
+def _paint(painting: Painting, record: Record, notes: tuple[str, ...]) -> Iterator[Step]:
     """Paint one picture to its end, and keep it; if anything comes between, keep what there is."""
     try:
         for step in painting.steps():
             record.note(painting, step)
-            yield step
+            yield replace(step, notes=notes)
+            notes = ()
     except (KeyboardInterrupt, GeneratorExit, Diverged):
         if painting.iterations > 0:
             record.keep(painting.artifact())
@@ -47,4 +54,4 @@ def _paint(painting: Painting, record: Record) -> Iterator[Step]:
     finished = painting.finished()
     assert finished.artifact is not None
     record.keep(finished.artifact)
-    yield finished
+    yield replace(finished, notes=notes)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from phosphene.core.images import Images
 from phosphene.core.protocols import Step
 from phosphene.core.rng import Rng
 from phosphene.prompting.optimise import Optimisation
@@ -71,21 +72,18 @@ class Painting:
         artifact = self.artifact()
         scalars = {"picture": float(self.number)}
         place = self._place(self.stage.settings.iterations)
-        return Painted(*place, artifact.image[None], scalars, artifact)
+        return Painted(*place, artifact.image[None], scalars, artifact=artifact)
 
     def artifact(self) -> Artifact:
         """The picture after the last whole iteration, even if one was interrupted since."""
         iterations, latent = self._whole
         self.optimisation.replace(self.optimisation.latent.with_data(latent))
-        return artifact_of(
-            self.stage.crop(self.optimisation.paint())[0].cpu(),
-            self.stage.recipe,
-            self.number,
-            iterations,
-            models=self.stage.models,
-            inputs=self.stage.inputs,
-            platform=self.stage.platform,
-        )
+        return self._artifact(self.stage.crop(self.optimisation.paint()), iterations)
+
+    def frame(self, step: Step) -> Artifact:
+        """The picture of the step made last, which is the one before it."""
+        assert step.images is not None
+        return self._artifact(step.images, self.iterations - 1, frame=True)
 
     def state(self) -> dict[str, Any]:
         """Everything that the next iteration depends on; to be asked between steps."""
@@ -95,6 +93,16 @@ class Painting:
         """Continue from `state()`, bit for bit."""
         self.optimisation.load_state(state["optimisation"])
         self._whole = self._snapshot()
+
+    def _artifact(self, images: Images, iterations: int, frame: bool = False) -> Artifact:
+        return artifact_of(
+            images[0].cpu(),
+            self.stage.recipe,
+            self.number,
+            iterations,
+            self.stage.surroundings,
+            frame,
+        )
 
     def _place(self, index: int) -> tuple[int, int]:
         """Index among all steps of the recipe, and their number."""

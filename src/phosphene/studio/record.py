@@ -1,12 +1,16 @@
 """What a run writes into its folder while it goes: preview, frames, checkpoint, pictures, video."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from pydantic import ValidationError
+
+from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import save_png
 from phosphene.core.protocols import Step
-from phosphene.studio.artifact import Artifact
+from phosphene.studio.artifact import Artifact, Surroundings
 from phosphene.studio.folder import RunFolder
 from phosphene.studio.painting import Painting
 from phosphene.studio.recipe import Imagine
@@ -20,7 +24,13 @@ VIDEO_FRAMES = 120  # a video whose recipe names no save_every has about so many
 
 @runtime_checkable
 class Record(Protocol):
-    """Where a run leaves its traces."""
+    """Where a run leaves its traces.
+
+    Args:
+        cautions: What whoever watches should know before the first step, a line each.
+    """
+
+    cautions: tuple[str, ...]
 
     def first(self) -> int: ...
 
@@ -35,6 +45,8 @@ class Record(Protocol):
 
 class NoRecord:
     """Leaves none."""
+
+    cautions: tuple[str, ...] = ()
 
     def first(self) -> int:
         return 0
@@ -53,15 +65,24 @@ class FolderRecord:
 
     Args:
         recipe: Complete.
+        surroundings: In which the run is carried out.
         resume: Go on from the folder's checkpoint, if it has one.
     Raises:
-        CheckpointError: its checkpoint is damaged.
+        CheckpointError: its checkpoint is damaged, or of another kind of run.
+        RecipeError: a picture or weights have changed since the checkpoint.
     """
 
-    def __init__(self, folder: RunFolder, recipe: Imagine, resume: bool) -> None:
+    def __init__(
+        self, folder: RunFolder, recipe: Imagine, surroundings: Surroundings, resume: bool
+    ) -> None:
         self.folder, self.recipe, self.resume = folder, recipe, resume
+        self.surroundings = surroundings
+        self.cautions: tuple[str, ...] = ()
         self.frame_every = _frame_every(recipe)
-        self._state = load_state(folder.checkpoint) if resume and folder.has_checkpoint() else None
+        self._state: dict[str, Any] | None = None
+        if resume and folder.has_checkpoint():
+            self._state = load_state(folder.checkpoint)
+            self.cautions = self._compare(_surroundings_of(self._state, folder.checkpoint))
         self._begun = False
         self._saved = self._shown = time.monotonic()
 
@@ -86,13 +107,14 @@ class FolderRecord:
         assert step.images is not None
         made = painting.iterations - 1  # the step's picture is the one before it
         if self.frame_every and made % self.frame_every == 0:
-            save_png(step.images[0], self.folder.frame(painting.seed, made))
+            painting.frame(step).save(self.folder.frame(painting.seed, made))
         now = time.monotonic()
         if now - self._shown >= PREVIEW_SECONDS or not self.folder.preview.exists():
             save_png(step.images[0], self.folder.preview)
             self._shown = now
         if now - self._saved >= CHECKPOINT_SECONDS:
-            save_state(self.folder.checkpoint, painting.state())
+            made_in = self.surroundings.model_dump(mode="json")
+            save_state(self.folder.checkpoint, {**painting.state(), "surroundings": made_in})
             self._saved = now
 
     def keep(self, artifact: Artifact) -> None:
@@ -102,7 +124,7 @@ class FolderRecord:
         if made < (self.recipe.iterations or 0):
             return
         if self.frame_every:
-            save_png(artifact.image, self.folder.frame(seed, made))
+            artifact.save(self.folder.frame(seed, made))
         if self.recipe.video:
             path = self.folder.video(self.recipe, seed)
             write_video(self.folder.frames(seed), path, self.recipe.fps)
@@ -111,10 +133,41 @@ class FolderRecord:
         """Remove what only an unfinished run needs."""
         self.folder.tidy(keep_frames=self.recipe.save_every is not None)
 
+    def _compare(self, then: Surroundings) -> tuple[str, ...]:
+        """Refuse to go on with other files; say what of the platform is not as it was."""
+        path = str(self.folder.path)
+        if changed := list(then.changed_files(self.surroundings)):
+            more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
+            raise RecipeError(
+                f"cannot resume {path!r}: {changed[0]}{more}; the picture would be of neither: "
+                "bring back what it was, or begin a new run"
+            )
+        if changed := list(then.changed_platform(self.surroundings)):
+            return (
+                f"{path!r} was begun elsewhere ({'; '.join(changed)}): the picture may differ from "
+                "that of a run without interruption",
+            )
+        return ()
 
-def record_of(path: Path | None, recipe: Imagine, resume: bool) -> Record:
+
+def record_of(
+    path: Path | None, recipe: Imagine, surroundings: Surroundings, resume: bool
+) -> Record:
     """Return a record in the folder at `path`, or one that writes nothing."""
-    return NoRecord() if path is None else FolderRecord(RunFolder(path), recipe, resume)
+    if path is None:
+        return NoRecord()
+    return FolderRecord(RunFolder(path), recipe, surroundings, resume)
+
+
+def _surroundings_of(state: Mapping[str, Any], checkpoint: Path) -> Surroundings:
+    """What a checkpoint says that its run was carried out in."""
+    try:
+        return Surroundings.model_validate(state["surroundings"])
+    except (KeyError, ValidationError):
+        raise CheckpointError(
+            f"cannot resume from {str(checkpoint)!r}: it does not say with which weights it was "
+            "made, as other versions of phosphene or other runs do; delete it to begin anew"
+        ) from None
 
 
 def _frame_every(recipe: Imagine) -> int | None:

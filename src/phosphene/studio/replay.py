@@ -3,7 +3,7 @@
 import math
 import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +13,11 @@ import torch
 from phosphene.core.images import pixel_hash, to_uint8
 from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
-from phosphene.studio.artifact import Artifact, Manifest, Platform, read_artifact
+from phosphene.studio.artifact import Artifact, Manifest, read_artifact
 from phosphene.studio.painting import Painting
+from phosphene.studio.recipe import Sample
+from phosphene.studio.room import check_room
+from phosphene.studio.sample import sample_again
 from phosphene.studio.stage import set_stage
 from phosphene.zoo import Zoo
 
@@ -62,14 +65,22 @@ def replaying(source: Path | Artifact, zoo: Zoo, device: str = "cpu") -> Iterato
     """Replay as steps to watch; the last one is `Replayed` and holds the verdict."""
     prepare()
     old = read_artifact(source) if isinstance(source, Path) else source
+    recipe = old.manifest.recipe
+    if isinstance(recipe, Sample):
+        with out_of_memory_named(), _threads(old.manifest.platform.threads):
+            new = sample_again(recipe, old.manifest.index, zoo, device)
+        yield Replayed(0, 1, new.image[None], verdict=compare(old, new))
+        return
+    # a frame is what the next iteration began with
+    made = old.manifest.iterations + old.manifest.frame
     with out_of_memory_named(), _threads(old.manifest.platform.threads):
-        stage = set_stage(old.manifest.recipe, zoo, device)
+        stage = set_stage(recipe, zoo, device)
+        check_room(stage)
         painting = Painting(stage, zoo, old.manifest.index)
-        for index, step in enumerate(painting.steps(old.manifest.iterations)):
-            yield Step(index, old.manifest.iterations + 1, step.images, step.scalars)
-        new = painting.artifact()
-    made = old.manifest.iterations
-    yield Replayed(made, made + 1, new.image[None], {}, compare(old, new))
+        for index, step in enumerate(painting.steps(made)):
+            yield Step(index, made + 1, step.images, step.scalars)
+        new = painting.frame(step) if old.manifest.frame else painting.artifact()
+    yield Replayed(made, made + 1, new.image[None], verdict=compare(old, new))
 
 
 def compare(old: Artifact, new: Artifact) -> Verdict:
@@ -93,22 +104,8 @@ def _differences(old: Manifest, new: Manifest) -> Iterator[str]:
     """What else is not as it was when the picture was made."""
     if old.phosphene != new.phosphene:
         yield f"made by phosphene {old.phosphene}, this is {new.phosphene}"
-    yield from _changed("model", old.models, new.models)
-    yield from _changed("picture", old.inputs, new.inputs)
-    for name in Platform.model_fields:
-        then, now = getattr(old.platform, name), getattr(new.platform, name)
-        if then != now:
-            yield f"{name}: made with {then}, here {now}"
-
-
-def _changed(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
-    for name in sorted({*old, *new}):
-        if name not in old:
-            yield f"{kind} {name!r} was not used then"
-        elif name not in new:
-            yield f"{kind} {name!r} is not used now"
-        elif old[name] != new[name]:
-            yield f"{kind} {name!r} has changed: sha256 {old[name][:12]} then, {new[name][:12]} now"
+    yield from old.changed_files(new)
+    yield from old.changed_platform(new)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import ImageError, RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.latent import Latent
@@ -30,10 +31,10 @@ from phosphene.prompting.objective import (
 )
 from phosphene.prompting.optimise import ObjectiveAt, Optimising
 from phosphene.prompting.prompt import Phrase, Story, parse
-from phosphene.studio.artifact import Platform
+from phosphene.studio.artifact import Platform, Surroundings
 from phosphene.studio.recipe import Imagine, split_weight
 from phosphene.zoo import Zoo
-from phosphene.zoo.fetch import identity, with_needs
+from phosphene.zoo.fetch import beside, identity, with_needs
 
 Model = TypeVar("Model")
 
@@ -72,8 +73,7 @@ class Stage:
         pictures: The opened pictures of image prompts, by path.
         init: The picture to start from, c h w, as it was read.
         sketches: Name of the model that holds starts, where the recipe may use one.
-        models: Sha256 of weights by name.
-        inputs: Sha256 of pictures by path.
+        surroundings: What else decides the pixels: weights, pictures read, platform.
     """
 
     recipe: Imagine
@@ -83,9 +83,7 @@ class Stage:
     pictures: Mapping[str, Picture]
     init: Picture | None
     sketches: str | None
-    models: Mapping[str, str]
-    inputs: Mapping[str, str]
-    platform: Platform
+    surroundings: Surroundings
 
     @property
     def size(self) -> tuple[int, int]:
@@ -93,6 +91,11 @@ class Stage:
         assert self.recipe.height is not None
         assert self.recipe.width is not None
         return self.recipe.height, self.recipe.width
+
+    @property
+    def device(self) -> torch.device:
+        """Where the models are."""
+        return torch.device(self.surroundings.platform.device)
 
     @property
     def grid(self) -> tuple[int, int]:
@@ -121,7 +124,7 @@ class Stage:
         rows, columns = self.grid
         factor = self.decoder.factor
         covering = fit(self.init[None], rows * factor, columns * factor)
-        return covering.to(torch.device(self.platform.device))
+        return covering.to(self.device)
 
     def crop(self, images: Images) -> Float[Tensor, "b c _h _w"]:
         """Cut the wanted size from the middle of what the grid paints."""
@@ -173,7 +176,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     judges = [split_weight(entry) for entry in recipe.perceptors]
     sketches = _sketches(recipe, zoo)
     names = [recipe.model, *(name for name, _ in judges), sketches]
-    models = _model_hashes(filter(None, names), zoo)
+    models = model_hashes(filter(None, names), zoo)
 
     decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
     if not isinstance(decoder, Canvas):
@@ -190,9 +193,11 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         pictures=pictures,
         init=init,
         sketches=sketches,
-        models=models,
-        inputs=_input_hashes(filter(None, [recipe.init_image, *pictures])),
-        platform=Platform.here(str(place), _dtype(decoder)),
+        surroundings=Surroundings(
+            models=models,
+            inputs=_input_hashes(filter(None, [recipe.init_image, *pictures])),
+            platform=Platform.here(str(place), dtype_of(decoder)),
+        ),
     )
 
 
@@ -254,18 +259,20 @@ def _frozen(model: Model) -> Model:
     return model
 
 
-def _dtype(model: object) -> str:
+def dtype_of(model: object) -> str:
+    """Name of what a model's parameters are kept in; "none" where it has none."""
     dtypes = [str(p.dtype) for p in model.parameters()] if isinstance(model, nn.Module) else []
     return (dtypes[0] if dtypes else "none").removeprefix("torch.")
 
 
-def _model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
-    """Sha256 of each model's weights and of those it is made of."""
+def model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
+    """Sha256 of each model's weights, of files beside them that shape it, and of its parts."""
     hashes: dict[str, str] = {}
     for name in names:
         for card in with_needs(zoo.card(name), zoo.home):
             own = name if card.name == zoo.card(name).name else card.name
             hashes[own] = identity(card, zoo.home)
+            hashes |= {f"{own}/{path.name}": sha256_of(path) for path in beside(card, zoo.home)}
     return hashes
 
 

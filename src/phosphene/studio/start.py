@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from phosphene.core.errors import Unsupported
+from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
 from phosphene.prompting.optimise import Optimisation
@@ -14,6 +14,8 @@ from phosphene.studio.stage import Stage
 from phosphene.zoo import Zoo
 
 TEXT = "minilm"  # reads their captions
+NUM_SKETCHES = 8  # near ones, of which the perceptors choose
+CAPTION_WEIGHT = 4.0  # of a caption's cosine beside the perceptors' loss
 NUM_TRIES = 4
 TRIAL_ITERATIONS = 10
 
@@ -33,15 +35,18 @@ def _auto(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     """The init image if there is one, else a sketch if the model has some, else noise."""
     if stage.init is not None:
         return _image(stage, zoo, rng)
-    if _words(stage) and sketchbook_of(stage, zoo) is not None:
-        return _retrieval(stage, zoo, rng)
-    return _codebook(stage, zoo, rng)
+    return _seek(stage, zoo)(stage, zoo, rng)
 
 
-def _words(stage: Stage) -> str:
-    """What the first scene asks for in words; empty if it asks by pictures alone."""
+def _seek(stage: Stage, zoo: Zoo) -> Strategy:
+    """How a start is found for lack of a better one."""
+    return _retrieval if _words(stage) and sketchbook_of(stage, zoo) is not None else _codebook
+
+
+def _words(stage: Stage) -> list[str]:
+    """What the first scene asks for in words, by phrase; none if it asks by pictures alone."""
     scene = stage.story.scenes[0]
-    return ", ".join(p.text for p in scene if p.text is not None and p.weight > 0)
+    return [p.text for p in scene if p.text is not None and p.weight > 0]
 
 
 def _image(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
@@ -55,29 +60,40 @@ def _codebook(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     vocabulary = stage.decoder.spec.vocab
     assert vocabulary is not None
     tokens = rng.fork("codebook").integers(*stage.grid, high=vocabulary)
-    tokens = tokens.to(torch.device(stage.platform.device))
+    tokens = tokens.to(stage.device)
     with torch.no_grad():
         return stage.decoder.lookup(Latent(Space.TOKENS, tokens))
 
 
 def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
-    """A sketch whose caption is near the first scene's words."""
+    """Of the sketches whose captions are near the first scene's words, the one that fits best.
+
+    The first phrase names the thing, the others how it looks; looks are what the optimisation is
+    good at, so the thing counts twice.
+    """
     book = sketchbook_of(stage, zoo)
     if book is None:
         raise Unsupported(
             f"start: no sketches come with {stage.recipe.model[:80]!r}; use 'codebook' or 'best-of'"
         )
-    target = zoo.load(TEXT).encode([_words(stage)])[0].cpu()
+    words = _words(stage)
+    if not words:
+        raise RecipeError("start: 'retrieval' looks for words, and the prompt has pictures alone")
+    target = zoo.load(TEXT).encode([words[0], ", ".join(words)]).mean(dim=0).cpu()
     rows, columns = stage.grid
     factor = stage.decoder.factor
     with torch.no_grad():
-        images = book.paint(book.choose(target, rng), stage.decoder)
-        return stage.decoder.encode(extend(images, rows * factor, columns * factor))
+        near = book.choose(target, rng, NUM_SKETCHES)[0]
+        images = extend(book.paint(near, stage.decoder), rows * factor, columns * factor)
+        objective = stage.objective(Rng(rng.seeds * len(images), rng.purpose))(0)
+        losses = objective(images.to(stage.device)).cpu()
+        best = int((losses - CAPTION_WEIGHT * book.embeddings[near].float() @ target).argmin())
+        return stage.decoder.encode(images[best : best + 1])
 
 
 def _best_of(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     """Several starts that go a few iterations; the one that fits best so far goes on."""
-    seek = _retrieval if sketchbook_of(stage, zoo) is not None else _codebook
+    seek = _seek(stage, zoo)
     starts = [seek(stage, zoo, rng.fork(f"try {i}")) for i in range(NUM_TRIES)]
     latent = starts[0].with_data(torch.cat([s.data for s in starts]))
     objective = stage.objective(Rng(rng.seeds * NUM_TRIES, rng.purpose))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from phosphene.core.errors import Unsupported, did_you_mean
+from phosphene.zoo import published
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,6 +35,12 @@ BUILDERS: Mapping[tuple[str, str], str] = {
 
 # Whose builders let a library open `shelf.folder()`: their weights are checked, not read.
 OPENS_FOLDER = {("perceptor", "transformers")}
+
+# What builders read beside the weight file; it shapes the model as the weights do.
+BESIDE: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("text", "minilm"): ("config.json", "tokenizer.json"),
+    ("perceptor", "transformers"): published.SETTINGS,
+}
 
 
 def builder(family: str, arch: str) -> "Builder":

@@ -1,6 +1,7 @@
 """A model's card: what it is, whose, what it was trained on and where its weights come from."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -39,6 +40,20 @@ class Hub(BaseModel):
     patterns: tuple[str, ...] = ("*.safetensors", "*.json", "*.txt", "*.model")
 
 
+class Converted(BaseModel):
+    """The checkpoint, another program's, that weights were made of.
+
+    Args:
+        file: Its name, without the folder.
+        sha256: Of it.
+    """
+
+    model_config = STRICT
+
+    file: Line
+    sha256: Sha256
+
+
 class Card(BaseModel):
     """What phosphene knows of a model without opening its weights.
 
@@ -54,6 +69,7 @@ class Card(BaseModel):
         config: What the builder needs and the weight file does not say.
         file: The weight file, shipped in `zoo/weights` or beside the user's card.toml.
         url: Where the weight file is downloaded from, https.
+        converted: What `phosphene models convert` made the weight file of.
     """
 
     model_config = STRICT
@@ -75,6 +91,7 @@ class Card(BaseModel):
     wheel: Wheel | None = None
     url: str | None = None
     hub: Hub | None = None
+    converted: Converted | None = None
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Card":
@@ -92,6 +109,10 @@ class Card(BaseModel):
             return f"PyPI {self.wheel.package}=={self.wheel.version}"
         if self.hub is not None:
             return f"Hugging Face {self.hub.repo} at {self.hub.revision[:12]}"
+        if self.converted is not None:
+            return f"converted from {self.converted.file!r}, sha256 {self.converted.sha256[:12]}"
+        if self.file is not None and Path(self.file).is_absolute():  # as a user's card is read
+            return f"the file {self.file}"
         return self.url or "embedded"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.core.weights import save_weights
-from phosphene.zoo.card import Card
+from phosphene.zoo.card import Card, Converted
 from phosphene.zoo.registry import WEIGHTS_FILE, model_folder, refuse_shipped_name, register
 from phosphene.zoo.stylegan import read_stylegan2
 from phosphene.zoo.taming import read_taming
@@ -99,6 +99,7 @@ def convert(
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
         "sha256": sha256_of(path),
         "bytes": path.stat().st_size,
+        "converted": Converted(file=_shown(checkpoint.name), sha256=sha256_of(checkpoint)),
     }
     card = draft.model_copy(update=measured)
     register(card, home)
@@ -121,7 +122,7 @@ def _draft(kind: Kind, name: str, checkpoint: Path) -> Card:
             name=name,
             family=kind.family,
             arch=kind.arch,
-            summary=f"{kind.noun} converted from {checkpoint.name[:200]!r}",
+            summary=f"{kind.noun} converted from {_shown(checkpoint.name)!r}",
             parameters=1,
             licence=elsewhere,
             source=kind.source,
@@ -134,3 +135,8 @@ def _draft(kind: Kind, name: str, checkpoint: Path) -> Card:
             f"{name[:80]!r} cannot be a model's name; use up to 80 small letters, digits, "
             "dots, dashes and underscores, beginning with a letter or digit"
         ) from None
+
+
+def _shown(name: str) -> str:
+    """A file's name as a card can hold it: one line, in characters that text files know."""
+    return "".join(c if c.isprintable() else "?" for c in name)[:200]

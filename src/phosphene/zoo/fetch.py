@@ -16,6 +16,7 @@ from phosphene.core.checksum import check_sha256, sha256_of
 from phosphene.core.errors import MissingTool, UnknownModel, WeightsError
 from phosphene.core.files import make_folder, storage_error
 from phosphene.zoo import hub
+from phosphene.zoo.builders import BESIDE
 from phosphene.zoo.card import Card, Wheel
 from phosphene.zoo.carrier import Location, WheelMember
 from phosphene.zoo.download import Progress, Wanted, check_space, download
@@ -107,6 +108,22 @@ def identity(card: Card, home: Path) -> str:
     if card.sha256 is not None:
         return card.sha256
     return card.hub.revision if card.hub is not None else weights_sha256(Path(str(location)))
+
+
+def beside(card: Card, home: Path) -> list[Path]:
+    """Return the files beside a card's weights that its builder reads too, such as a tokenizer.
+
+    None of a wheel, whose sha256 is of all that is in it.
+
+    Raises:
+        WeightsError: the weights are not here.
+    """
+    location = located(card, home)
+    if isinstance(location, WheelMember):
+        return []
+    folder = location if location.is_dir() else location.parent
+    names = BESIDE.get((card.family, card.arch), ())
+    return [path for path in (folder / name for name in names) if path.is_file()]
 
 
 def with_needs(first: Card, home: Path) -> list[Card]:

@@ -23,6 +23,12 @@ INDEX_FILE = "model.safetensors.index.json"
 CONFIG_FILE = "config.json"
 FAMILY, ARCH = "perceptor", "transformers"
 TYPES = {"clip": "CLIP, arXiv:2103.00020", "siglip": "SigLIP, arXiv:2303.15343"}
+# What a reading depends on besides the weights: how words are cut and pixels scaled.
+SETTINGS = (
+    *(CONFIG_FILE, "preprocessor_config.json", "processor_config.json"),
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "vocab.txt", "merges.txt", "spiece.model", "tokenizer.model"),
+)
 IMAGE_SIZE = 224  # what the library takes where a config says nothing
 MAX_JSON_BYTES = 16 * 2**20
 MAX_NAME = 80

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-PICKLED = (".pth", ".pt", ".bin", ".ckpt")
+PICKLED = (".pth", ".pt", ".bin", ".ckpt", ".tar")
+PART_KEY = "part"  # of a card's config: which state dict of a pickled checkpoint
 
 
 @dataclass
@@ -143,7 +144,9 @@ class CardShelf:
                 )
             from phosphene.zoo.pickled import read_tensors
 
-            return read_tensors(file.read(size), str(location)), {}
+            part = self.card.config.get(PART_KEY)
+            wanted = part if isinstance(part, str) else None
+            return read_tensors(file.read(size), str(location), wanted), {}
 
     def _folder(self) -> Location:
         carrier = fetch.located(self.card, self.zoo.home)
@@ -163,11 +166,11 @@ def _weight_file(carrier: Location) -> Location | None:
 
 def _identity(card: Card, home: Path) -> tuple[object, ...]:
     """What must be equal for a loaded model to be used again: a file that changed is read anew."""
-    if card.file is None:
-        return (card.sha256, card.origin)
-    path = fetch.located(card, home)
-    status = Path(str(path)).stat()
-    return (str(path), status.st_mtime_ns, status.st_size)
+    files = fetch.beside(card, home)
+    if card.file is not None:
+        files.append(Path(str(fetch.located(card, home))))
+    states = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+    return (card.sha256, card.origin, *states)
 
 
 def _device(name: "str | torch.device") -> "torch.device":

@@ -8,6 +8,8 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.gan.dcgan import DCGANConfig, Discriminator, Generator, build
+from phosphene.zoo import Zoo
+from phosphene.zoo.fetch import is_here
 from tests.shelf import NoShelf
 
 TINY = {"z_dim": 5, "width": 4, "d_width": 4, "class_dim": 3}
@@ -125,3 +127,27 @@ def test_saving_and_loading(tmp_path) -> None:
     torch.testing.assert_close(made.decode(z), network(z.data).detach())
     with pytest.raises(CheckpointError, match="does not fit Generator"):
         build({}, whole, NoShelf())
+
+
+def test_the_published_faces_paint_as_written_out_by_hand() -> None:
+    """`faces-dcgan` from its wheel: the same pictures as the five layers applied one by one."""
+    zoo = Zoo()
+    if not is_here(zoo.card("faces-dcgan"), zoo.home):
+        pytest.skip("faces-dcgan is not here; `phosphene models pull faces-dcgan`")
+    made = zoo.load("faces-dcgan")
+    tensors = made.network.state_dict()
+    z = made.draw(Rng((0, 1)))
+    x = z.data[:, :, None, None]
+    for layer, (stride, padding) in enumerate([(1, 0), (2, 1), (2, 1), (2, 1), (2, 1)]):
+        weight = tensors[f"main.{3 * layer}.weight"]
+        x = torch.nn.functional.conv_transpose2d(x, weight, stride=stride, padding=padding)
+        if layer == 4:
+            break
+        mean, var, gain, shift = (
+            tensors[f"main.{3 * layer + 1}.{name}"][:, None, None]
+            for name in ("running_mean", "running_var", "weight", "bias")
+        )
+        x = ((x - mean) / (var + 1e-5).sqrt() * gain + shift).relu()
+    torch.testing.assert_close(made.decode(z), x.tanh(), atol=1e-5, rtol=1e-4)
+    assert made.resolution == (64, 64)
+    assert sum(p.numel() for p in made.parameters()) == zoo.card("faces-dcgan").parameters

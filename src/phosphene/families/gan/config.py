@@ -12,7 +12,7 @@ MAX_SIDE = 4096
 MAX_CLASSES = 100_000
 CHANNELS = (1, 3, 4)  # grey, RGB, RGBA
 # the zoo's own keys, and the generator's: not the network's
-OUTER_KEYS = ("family", "arch", "size", "class_names", "prior")
+OUTER_KEYS = ("family", "arch", "size", "class_names", "prior", "part")
 
 
 def demand_whole(family: str, name: str, value: object, lowest: int, highest: int) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Literal, get_args
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.images import Images
@@ -28,6 +27,7 @@ from phosphene.families.gan.config import (
     sides_of,
 )
 from phosphene.families.gan.generator import GANGenerator, generator_of
+from phosphene.nn.adversarial import spectrally_normed
 
 Norm = Literal["batch", "spectral", "none"]
 
@@ -172,9 +172,7 @@ class Discriminator(nn.Module):
             self.embedding = nn.Embedding(config.num_classes, before)
             nn.init.normal_(self.embedding.weight, std=0.02)
         if config.d_norm == "spectral":
-            for module in list(self.modules()):
-                if isinstance(module, nn.Conv2d | nn.Embedding):
-                    spectral_norm(module)
+            spectrally_normed(self)
 
     def forward(
         self, images: Images, classes: Float[Tensor, "b num_classes"] | None = None

@@ -271,14 +271,18 @@ class Codebook(nn.Module):
 
     def nearest(self, codes: Codes) -> Tokens:
         """Index of the entry nearest to each code (by angle for a cosine codebook)."""
-        # Under autocast the product would be rounded to 8 bits, and neighbours confused.
-        with torch.autocast(codes.device.type, enabled=False):
+        # Under autocast the product would be rounded to 8 bits, and neighbours confused. The meta
+        # device, on which memory is rehearsed, knows no autocast.
+        kind = "cpu" if codes.is_meta else codes.device.type
+        with torch.autocast(kind, enabled=False):
             table = self.entries().float()
-            flat = codes.detach().float().permute(0, 2, 3, 1)  # b h w d
-            affinity = flat @ table.T
-            if self.kind != "cosine":
-                affinity = 2 * affinity - table.pow(2).sum(1)  # ||z - e||^2 without the constant
-            return affinity.argmax(dim=-1)
+            b, _, h, w = codes.shape
+            flat = codes.detach().float().permute(0, 2, 3, 1).flatten(0, 2)  # (b h w) d
+            if self.kind == "cosine":
+                affinity = flat @ table.T
+            else:  # ||z - e||^2 without the constant
+                affinity = torch.addmm(table.pow(2).sum(1), flat, table.T, beta=-1, alpha=2)
+            return affinity.argmax(dim=-1).view(b, h, w)
 
     def lookup(self, tokens: Tokens) -> Codes:
         """Entries at the indices, b d h w."""
@@ -347,7 +351,7 @@ class VQGAN(nn.Module):
         if self.config.codebook == "cosine":
             return codes.with_data(F.normalize(continuous, dim=1))
         table = self.quantize.entries().to(continuous.dtype)
-        low, high = (bound.values.view(1, -1, 1, 1) for bound in (table.min(0), table.max(0)))
+        low, high = (bound.view(1, -1, 1, 1) for bound in table.aminmax(dim=0))
         return codes.with_data(continuous.clamp(low, high))
 
     def decode(self, latent: Latent, condition: Condition | None = None) -> Images:
