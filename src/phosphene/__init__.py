@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phosphene.core.errors import PhospheneError
     from phosphene.core.protocols import Step
-    from phosphene.studio.picture import Picture, imagine
-    from phosphene.studio.recipe import Imagine, Recipe, Train
+    from phosphene.studio.picture import Picture, imagine, sample
+    from phosphene.studio.recipe import Imagine, Recipe, Sample, Train
     from phosphene.studio.recipe_text import load_recipe
     from phosphene.studio.replay import Verdict, replay
     from phosphene.studio.run import run
@@ -29,6 +29,7 @@ _HOMES = {
     "PhospheneError": "phosphene.core.errors",
     "Picture": "phosphene.studio.picture",
     "Recipe": "phosphene.studio.recipe",
+    "Sample": "phosphene.studio.recipe",
     "Step": "phosphene.core.protocols",
     "Train": "phosphene.studio.recipe",
     "Verdict": "phosphene.studio.replay",
@@ -38,6 +39,7 @@ _HOMES = {
     "models": "phosphene.zoo:cards",
     "replay": "phosphene.studio.replay",
     "run": "phosphene.studio.run",
+    "sample": "phosphene.studio.picture",
 }
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "PhospheneError",
     "Picture",
     "Recipe",
+    "Sample",
     "Step",
     "Train",
     "Verdict",
@@ -55,6 +58,7 @@ __all__ = [
     "models",
     "replay",
     "run",
+    "sample",
 ]
 
 

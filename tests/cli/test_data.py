@@ -38,3 +38,13 @@ def test_mistakes(phosphene):
         answer = phosphene("data", "emoji", *arguments)
         assert answer.code == 2
         assert said in answer.err
+
+
+def test_digits(phosphene, monkeypatch):
+    def build(out):
+        yield Step(0, 1, None, {"pictures": 1797.0})
+
+    monkeypatch.setattr("phosphene.training.digits.build_digits", build)
+    said = phosphene("data", "digits", "data/digits")
+    assert (said.code, said.out) == (0, "data/digits\n")
+    assert said.err == "writing: 1/1 pictures 1797\n"

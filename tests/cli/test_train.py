@@ -68,3 +68,14 @@ def test_mistakes(phosphene):
         assert said in answer.err
         assert answer.err.count("\n") == 1
     assert sorted(p.name for p in Path().iterdir()) == ["im.toml", "vq.toml"]
+
+
+def test_going_back_is_said(phosphene, monkeypatch):
+    def run(recipe, zoo, device, folder):
+        yield Step(7, 9, None, {"g": 1.0})
+        yield Step(4, 9, None, {"rolled_back": 4.0})
+
+    monkeypatch.setattr("phosphene.studio.run.run", run)
+    Path("vq.toml").write_text(TOML)
+    said = phosphene("train", "vq.toml", "d")
+    assert "the run died; it goes on from step 4, slower: see metrics.jsonl\n" in said.err

@@ -1,10 +1,22 @@
-"""Discriminators and hinge losses."""
+"""Discriminators, losses and penalties, each against its closed form."""
+
+import math
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
+from phosphene.nn.adversarial import (
+    LOSSES,
+    LossName,
+    PatchDiscriminator,
+    gradient_penalty,
+    hinge_d,
+    hinge_g,
+    path_lengths,
+    r1_penalty,
+    spectrally_normed,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +72,91 @@ def test_hinge_stops_pushing_beyond_the_margin() -> None:
     hinge_d(real, fake).backward()
     assert torch.equal(real.grad, torch.tensor([0.0, -0.25]))  # type: ignore[arg-type]
     assert torch.equal(fake.grad, torch.tensor([0.0, 0.25]))  # type: ignore[arg-type]
+
+
+REAL, FAKE = torch.tensor([2.0, -0.5]), torch.tensor([[0.25], [-3.0]])
+
+
+@pytest.mark.parametrize(
+    ("name", "d", "g"),
+    [
+        (
+            "non-saturating",
+            (math.log1p(math.exp(-2)) + math.log1p(math.exp(0.5))) / 2
+            + (math.log1p(math.exp(0.25)) + math.log1p(math.exp(-3))) / 2,
+            (math.log1p(math.exp(-0.25)) + math.log1p(math.exp(3))) / 2,
+        ),
+        ("hinge", 0.5 * (1.5 / 2 + 1.25 / 2), -(0.25 - 3) / 2),
+        ("wasserstein", (0.25 - 3) / 2 - (2 - 0.5) / 2, -(0.25 - 3) / 2),
+        (
+            "least-squares",
+            0.5 * ((1 + 2.25) / 2 + (0.0625 + 9) / 2),
+            0.5 * (0.5625 + 16) / 2,
+        ),
+    ],
+)
+def test_losses_in_closed_form(name: LossName, d: float, g: float) -> None:
+    loss = LOSSES[name]
+    assert float(loss.d(REAL, FAKE)) == pytest.approx(d, rel=1e-6)
+    assert float(loss.g(FAKE)) == pytest.approx(g, rel=1e-6)
+
+
+def test_accuracy() -> None:
+    assert LOSSES["hinge"].accuracy(REAL, FAKE) == (0.5, 0.5)
+    assert LOSSES["least-squares"].accuracy(REAL, FAKE) == (0.5, 1.0)
+    # means 0.75 and -1.375: the middle is -0.3125
+    assert LOSSES["wasserstein"].accuracy(REAL, FAKE) == (0.5, 0.5)
+
+
+def test_r1_of_a_quadratic_judge() -> None:
+    """D(x) = a |x|^2 / 2 has the gradient a x: R1 = a^2 |x|^2 / 2, its derivative a |x|^2."""
+    a = torch.tensor(3.0, requires_grad=True)
+    images = torch.rand(4, 3, 5, 6)
+    penalty = r1_penalty(lambda x: a * x.square().flatten(1).sum(1) / 2, images)
+    square = float(images.square().flatten(1).sum(1).mean())
+    assert float(penalty.detach()) == pytest.approx(9 * square / 2, rel=1e-5)
+    torch.autograd.backward(penalty)
+    assert a.grad is not None
+    assert float(a.grad) == pytest.approx(3 * square, rel=1e-5)
+
+
+def test_gradient_penalty_of_a_linear_judge() -> None:
+    """D(x) = <v, x> has the slope |v| everywhere: the penalty is (|v| - 1)^2."""
+    v = torch.rand(3, 4, 4)
+    slope = float(v.norm())
+    real, fake = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    penalty = gradient_penalty(lambda x: (x * v).flatten(1).sum(1), real, fake, torch.rand(2))
+    assert float(penalty) == pytest.approx((slope - 1) ** 2, rel=1e-4)
+
+
+def test_gradient_penalty_looks_between_the_two() -> None:
+    """At share s the judge sees s real + (1 - s) fake."""
+    seen = []
+
+    def judge(x: Tensor) -> Tensor:
+        seen.append(x.detach())
+        return x.flatten(1).square().sum(1)
+
+    real, fake = torch.ones(3, 1, 2, 2), torch.zeros(3, 1, 2, 2)
+    gradient_penalty(judge, real, fake, torch.tensor([0.0, 0.25, 1.0]))
+    torch.testing.assert_close(seen[0][:, 0, 0, 0], torch.tensor([0.0, 0.25, 1.0]))
+
+
+def test_path_length_of_a_linear_painter() -> None:
+    """For images = J w, the length is |J^T y| / sqrt(h w)."""
+    jacobian = torch.rand(3 * 4 * 4, 5)
+    ws = torch.rand(2, 1, 5, requires_grad=True)
+    noise = torch.randn(2, 3, 4, 4)
+    images = (ws[:, 0] @ jacobian.T).view(2, 3, 4, 4)
+    expected = (noise.flatten(1) @ jacobian).norm(dim=1) / 4
+    torch.testing.assert_close(path_lengths(images, ws, noise).detach(), expected)
+
+
+def test_spectral_norm_is_the_largest_singular_value() -> None:
+    network = spectrally_normed(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(4, 2)))
+    for _ in range(60):
+        network(torch.rand(1, 3, 3, 3))
+    for module in (network[0], network[2]):
+        raw = module.parametrizations.weight.original.detach()
+        sigma = torch.linalg.matrix_norm(raw.flatten(1), 2)
+        torch.testing.assert_close(module.weight.detach(), raw / sigma, atol=1e-4, rtol=1e-3)

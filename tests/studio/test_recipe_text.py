@@ -68,7 +68,7 @@ def test_toml_and_json_say_the_same(tmp_path):
     [
         ({}, "'kind' is missing"),
         ({"kind": "imagin"}, "did you mean 'imagine'?"),
-        ({"kind": 3}, "should be 'imagine' or 'train'"),
+        ({"kind": 3}, "should be 'imagine', 'sample' or 'train'"),
         ({"kind": "imagine"}, "'prompt' is missing"),
         ({**IMAGINE, "iteratons": 3}, "did you mean 'iterations'?"),
         ({**IMAGINE, "width": 0}, "width: 0 should be greater than or equal to 16"),

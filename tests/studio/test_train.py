@@ -10,7 +10,8 @@ from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.features import FeatureNet
 from phosphene.prompting.perceptor import PerceptorConfig
 from phosphene.studio.recipe import Train
-from phosphene.studio.train import settings_of, train
+from phosphene.studio.settings import settings_of
+from phosphene.studio.train import train
 from phosphene.zoo import Zoo
 from tests.studio.fakes import TINY, tiny
 

@@ -149,3 +149,31 @@ def test_no_usable_picture_is_one_line(tmp_path):
     assert "\n" not in str(caught.value)
     with pytest.raises(RecipeError, match="no folder at"):
         FolderSource(tmp_path / "nowhere")
+
+
+def test_folders_at_the_top_are_classes(tmp_path):
+    for name in ("fox", "owl", "owl/old", "cat"):
+        save(tmp_path / name / "1.png")
+    source = FolderSource(tmp_path, 16)
+    assert source.class_names == ("cat", "fox", "owl")
+    assert [source.example(i).label for i in range(4)] == [0, 1, 2, 2]
+    some = FolderSource(tmp_path, 16, classes=("owl", "cat"))
+    assert some.class_names == ("cat", "owl")
+    assert [some.example(i).label for i in range(len(some))] == [0, 1, 1]
+    with pytest.raises(RecipeError, match="no class 'oul'; did you mean 'owl'"):
+        FolderSource(tmp_path, 16, classes=("oul",))
+    save(tmp_path / "stray.png")
+    stray = FolderSource(tmp_path, 16)
+    assert stray.class_names == ()
+    assert stray.example(0).label is None
+
+
+def test_grey_transparent_and_oblong(tmp_path):
+    Image.new("RGBA", (40, 20), (200, 0, 0, 128)).save(tmp_path / "x.png")
+    grey = FolderSource(tmp_path, (8, 16), channels=1).example(0).image
+    assert grey.shape == (1, 8, 16)
+    clear = FolderSource(tmp_path, (16, 8), channels=4).example(0).image
+    assert clear.shape == (4, 16, 8)
+    assert clear[:, 0, 0].tolist() == [200, 0, 0, 128]
+    with pytest.raises(RecipeError, match="size 4 is out of range"):
+        FolderSource(tmp_path, (16, 4))

@@ -13,7 +13,7 @@ from phosphene.core import weights
 from phosphene.core.errors import CheckpointError, Diverged, StorageError
 from phosphene.training import loop
 from phosphene.training.checkpoint import load_state
-from phosphene.training.loop import CHECKPOINT, METRICS, Schedule, train
+from phosphene.training.loop import CHECKPOINT, HEALTHY, METRICS, Schedule, train
 from tests.training import toy_run
 from tests.training.toy_run import SCHEDULE, Batches, Toy, run
 
@@ -167,3 +167,67 @@ def test_a_checkpoint_of_another_training_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="another kind of training") as caught:
         run(tmp_path, STEPS, Toy(size=4))
     assert "\n" not in str(caught.value)
+
+
+class Temperate(Toy):
+    """A toy that dies at a step unless its rate was lowered."""
+
+    def __init__(self, dies_at: int, tempers: int = 1) -> None:
+        super().__init__()
+        self.dies_at, self.tempers, self.rate = dies_at, tempers, 1.0
+
+    def step(self, batch, index, total, rng):
+        log = super().step(batch, index, total, rng)
+        sick = index == self.dies_at and self.rate > 0.5**self.tempers
+        return {"loss": float("nan")} if sick else log
+
+    def temper(self, factor):
+        self.rate *= factor
+
+    def state(self):
+        return {**super().state(), "rate": self.rate}
+
+    def load_state(self, state):
+        super().load_state(state)
+        self.rate = state["rate"]
+
+
+def test_a_run_that_dies_goes_back_once_with_a_lower_rate(tmp_path: Path) -> None:
+    toy, batches = Temperate(dies_at=6), Batches()
+    steps = list(train(toy, batches, {"inputs": batches.batch(0)["inputs"]},
+                       Schedule(steps=STEPS, **SCHEDULE), tmp_path, 7))  # fmt: skip
+    assert [step.index for step in steps] == [*range(6), 4, *range(4, STEPS)]
+    assert steps[6].scalars == {"rolled_back": 4.0}
+    assert toy.rate == 0.5
+    lines = [json.loads(line) for line in (tmp_path / METRICS).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 4, *range(5, STEPS + 1)]
+    assert "step 6: loss became nan" in lines[4]["rolled_back"]
+
+
+def test_a_kill_after_going_back_resumes_with_the_lower_rate(tmp_path: Path) -> None:
+    straight, folder = Temperate(dies_at=6), tmp_path / "straight"
+    run(folder, STEPS, straight)
+    stopped = tmp_path / "stopped"
+    run(stopped, STEPS, Temperate(dies_at=6), until=6)  # dies in the next step; not yet
+    batches = Batches()
+    going = train(Temperate(dies_at=6), batches, {"inputs": batches.batch(0)["inputs"]},
+                  Schedule(steps=STEPS, **SCHEDULE), stopped, 7)  # fmt: skip
+    for step in going:
+        if "rolled_back" in step.scalars:
+            going.close()
+            break
+    again = run(stopped, STEPS, Temperate(dies_at=6))
+    assert again.rate == 0.5
+    assert again.digest() == straight.digest()
+
+
+def test_a_run_that_dies_twice_stops(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match=r"loss became nan.*went back .* once already"):
+        run(tmp_path, STEPS, Temperate(dies_at=6, tempers=2))
+    assert load_state(tmp_path / CHECKPOINT)["rolled_back"] is True
+    assert load_state(tmp_path / HEALTHY)["index"] == 4
+
+
+def test_a_run_that_dies_before_its_first_checkpoint_stops(tmp_path: Path) -> None:
+    with pytest.raises(Diverged, match="step 2: loss became nan"):
+        run(tmp_path, STEPS, Temperate(dies_at=2))

@@ -74,3 +74,12 @@ def test_other_contents(value: Any) -> None:
 def test_truncated(keep: int, zipped: bool) -> None:
     with pytest.raises((CheckpointError, UnsafeModel)):
         read_tensors(saved({"w": torch.zeros(100)}, zipped)[:keep], "m")
+
+
+def test_one_state_dict_of_several() -> None:
+    buffer = io.BytesIO()
+    torch.save({"g": {"w": torch.ones(2)}, "d": {"w": torch.zeros(3)}, "epoch": 4}, buffer)
+    assert read_tensors(buffer.getvalue(), "x", "g")["w"].tolist() == [1, 1]
+    assert read_tensors(buffer.getvalue(), "x", "h") == {}
+    with pytest.raises(CheckpointError, match="more than tensors"):
+        read_tensors(buffer.getvalue(), "x")

@@ -17,6 +17,7 @@ from phosphene.cli.imagine import imagine
 from phosphene.cli.models import app as models_app
 from phosphene.cli.replay import replay
 from phosphene.cli.run import run
+from phosphene.cli.sample import sample
 from phosphene.cli.surface import Context, Surface, note, printable
 from phosphene.cli.train import train
 from phosphene.core.errors import PhospheneError
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("imagine")(imagine)
+app.command("sample")(sample)
 app.command("run")(run)
 app.command("replay")(replay)
 app.add_typer(models_app, name="models")

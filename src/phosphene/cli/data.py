@@ -34,3 +34,20 @@ def emoji(
         for _ in steps:
             pass
     print(printable(str(out)))
+
+
+@app.command()
+def digits(out: Annotated[Path, typer.Argument(help="A folder to make.")]) -> None:
+    """Real handwritten digits, 8 x 8 px, in a folder for each; needs pip, once.
+
+    LICENCES.md in the folder says whose they are.
+    """
+    from phosphene.core.runtime import prepare
+
+    prepare()  # before torch is imported
+    from phosphene.training.digits import build_digits
+
+    with watched(build_digits(out), "writing") as steps:
+        for _ in steps:
+            pass
+    print(printable(str(out)))

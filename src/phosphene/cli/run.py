@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from phosphene.cli.paint import paint
+from phosphene.cli.sample import dream
 from phosphene.cli.surface import Context, Surface, changes_of
 from phosphene.cli.train import learn
 
@@ -20,12 +21,14 @@ def run(
     ] = None,
 ) -> None:
     """Carry out a recipe from a file."""
-    from phosphene.studio.recipe import Imagine
+    from phosphene.studio.recipe import Imagine, Sample
     from phosphene.studio.recipe_text import load_recipe, recipe_with
 
     surface: Surface = context.obj
     wanted = load_recipe(recipe)
     if isinstance(wanted, Imagine):
         paint(recipe_with(wanted, changes_of(changes or [])), out, surface)
+    elif isinstance(wanted, Sample):
+        dream(recipe_with(wanted, changes_of(changes or [])), out, surface)
     else:
         learn(recipe_with(wanted, changes_of(changes or [])), out, surface)

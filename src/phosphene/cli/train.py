@@ -57,8 +57,10 @@ def learn(recipe: "Train", out: Path | None, surface: Surface) -> None:
     try:
         going = run(recipe, Zoo(), surface.device, folder)
         with watched(going, f"training {recipe.name}") as steps:
-            for _ in steps:
-                pass
+            for step in steps:
+                if "rolled_back" in step.scalars:
+                    back = round(step.scalars["rolled_back"])
+                    note(f"the run died; it goes on from step {back}, slower: see metrics.jsonl")
     except KeyboardInterrupt:
         note(f"stopped; the same command goes on from {printable(str(folder))}")
         raise

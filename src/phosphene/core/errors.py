@@ -13,7 +13,7 @@
       DeviceError                     no such device, or it ran out of memory
       StorageError                    disk full, folder not writable
       MissingTool                     an optional program or package is not installed
-      Diverged                        numbers stopped being finite
+      Diverged                        a training died: numbers not finite, or a GAN collapsed
 
 A message says what happened, the value seen, and what to do, in one line.
 """
@@ -79,7 +79,7 @@ class MissingTool(PhospheneError):
 
 
 class Diverged(PhospheneError):
-    """Numbers stopped being finite."""
+    """A training died: numbers stopped being finite, or a GAN collapsed."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -6,14 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
 
 import phosphene
 from phosphene.core.errors import ImageError
 from phosphene.core.files import write_bytes
-from phosphene.core.images import Picture, open_image, pixel_hash, png_bytes, read_recipe
+from phosphene.core.images import (
+    Picture,
+    open_image,
+    open_pil,
+    pixel_hash,
+    png_bytes,
+    read_recipe,
+)
 from phosphene.core.protocols import Step
-from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipe import Imagine, Painting, Sample
 
 
 class Platform(BaseModel):
@@ -82,14 +89,15 @@ class Manifest(Surroundings):
     Args:
         phosphene: Version that made it.
         recipe: Complete: no field is left to a default that may change.
-        seed: Of this picture: the recipe's plus `index`.
-        iterations: Made; fewer than the recipe's when the run was stopped.
+        seed: Of this picture: the recipe's plus `index`, or the `index`-th of its list; of a grid,
+            the first one's.
+        iterations: Made; fewer than the recipe's when the run was stopped. 1 for a sample.
         frame: Saved on the way: what the next iteration began with, after the camera moved.
         pixel_sha256: Of size and 8-bit pixels.
     """
 
     phosphene: str
-    recipe: Imagine
+    recipe: Painting = Field(discriminator="kind")
     seed: int
     index: int
     iterations: NonNegativeInt
@@ -130,18 +138,23 @@ class Painted(Step):
 
 def artifact_of(
     image: Picture,
-    recipe: Imagine,
+    recipe: Painting,
     index: int,
     iterations: int,
     surroundings: Surroundings,
     frame: bool = False,
 ) -> Artifact:
     """Describe a picture that was made just now."""
-    assert recipe.seed is not None
+    if isinstance(recipe, Sample):
+        seed = recipe.all_seeds()[index]
+    else:
+        assert isinstance(recipe, Imagine)
+        assert recipe.seed is not None
+        seed = recipe.seed + index
     manifest = Manifest(
         phosphene=phosphene.__version__,
         recipe=recipe,
-        seed=recipe.seed + index,
+        seed=seed,
         index=index,
         iterations=iterations,
         frame=frame,
@@ -167,7 +180,14 @@ def read_artifact(path: Path) -> Artifact:
             f"the recipe in {str(path)!r} cannot be read: {field}: {first['msg']}; "
             f"it may come from another version than phosphene {phosphene.__version__}"
         ) from None
-    return Artifact(open_image(path), manifest)
+    mode = "RGB" if isinstance(manifest.recipe, Imagine) else _mode(path)
+    return Artifact(open_image(path, mode), manifest)
+
+
+def _mode(path: Path) -> str:
+    """Grey and transparent pictures are read as what they are."""
+    mode = open_pil(path).mode
+    return mode if mode in ("L", "RGBA") else "RGB"
 
 
 def _changed(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:

@@ -1,6 +1,7 @@
-"""What `phosphene.imagine` gives back: a picture that shows itself and knows how it was made."""
+"""What `phosphene.imagine` and `sample` give back: a picture that knows how it was made."""
 
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -9,7 +10,7 @@ from phosphene.core.errors import RecipeError
 from phosphene.core.images import to_pil
 from phosphene.core.runtime import prepare
 from phosphene.studio.artifact import Artifact, Manifest, Painted
-from phosphene.studio.recipe import Imagine, with_seed
+from phosphene.studio.recipe import Imagine, Painting, Sample, with_seed
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.replay import Verdict, replay
 from phosphene.studio.run import run
@@ -36,7 +37,7 @@ class Picture:
         return self._artifact.manifest
 
     @property
-    def recipe(self) -> Imagine:
+    def recipe(self) -> Painting:
         """The complete recipe."""
         return self.manifest.recipe
 
@@ -67,7 +68,9 @@ class Picture:
 
     def __repr__(self) -> str:
         width, height = self.image.size
-        return f"<Picture {self.recipe.prompt[:60]!r}, seed {self.seed}, {width} x {height} px>"
+        recipe = self.recipe
+        what = recipe.prompt if isinstance(recipe, Imagine) else recipe.model
+        return f"<Picture {what[:60]!r}, seed {self.seed}, {width} x {height} px>"
 
 
 def imagine(
@@ -99,3 +102,34 @@ def imagine(
     assert isinstance(last, Painted)
     assert last.artifact is not None
     return Picture(last.artifact)
+
+
+def sample(
+    model: str = "faces-dcgan",
+    count: int = 1,
+    *,
+    seed: int | None = None,
+    classes: Sequence[str | int] = (),
+    grid: bool = False,
+    zoo: Zoo | None = None,
+    device: str = "cpu",
+    **fields: object,
+) -> list[Picture]:
+    """Paint what a generator dreams of: a list of pictures, or of the one sheet they are laid on.
+
+    Args:
+        seed: Of the first; the i-th picture is the sole picture of seed + i.
+        classes: Names or numbers that the pictures take turns in.
+        fields: Any other field of the recipe `Sample`, for example `seeds="3,7"`.
+    Raises:
+        RecipeError: unknown field, or a value that is not allowed.
+        PhospheneError: as for `run`.
+    """
+    prepare()
+    asked = {"model": model, "count": count, "seed": seed, "classes": tuple(map(str, classes))}
+    layout = "grid" if grid else "files"
+    recipe = parse_recipe({"kind": "sample", **asked, "layout": layout, **fields})
+    assert isinstance(recipe, Sample)
+    steps = run(with_seed(recipe), zoo or Zoo(), device)
+    artifacts = [step.artifact for step in steps if isinstance(step, Painted)]
+    return [Picture(artifact) for artifact in artifacts if artifact is not None]

@@ -7,9 +7,10 @@ the PNG it made. Its fields are the only declaration of an option.
 import json
 import math
 import secrets
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -20,6 +21,7 @@ from pydantic import (
 )
 
 MAX_SEED = 2**63 - 1  # as in core/rng.py, which imports torch
+MAX_SAMPLES = 1024  # pictures of one recipe
 SEED_BITS = 32  # of a seed that is drawn: short enough to type
 
 Method = Literal["vqgan-clip"]
@@ -51,6 +53,44 @@ Side = Annotated[int, Field(ge=16, le=4096)]
 Every = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
+
+
+def seed_list(text: str) -> tuple[int, ...]:
+    """Read `3,5,10-17` as seeds, in that order.
+
+    Raises:
+        ValueError: not a list of seeds, or too many of them.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isascii() or not first.isdigit() or (dash and not last.strip().isdigit()):
+            raise ValueError(
+                f"should be seeds and ranges as 3,5,10-17; {part.strip()!r} is neither"
+            )
+        low, high = int(first), int(last) if dash else int(first)
+        if not low <= high <= MAX_SEED or high - low >= MAX_SAMPLES:
+            raise ValueError(f"should name ranges of at most {MAX_SAMPLES} seeds, upwards")
+        seeds += range(low, high + 1)
+    return tuple(seeds)
+
+
+def _is_seed_list(text: str) -> str:
+    seed_list(text)
+    return text
+
+
+def _demand_room(seed: int | None, count: int) -> None:
+    if seed is not None and seed + count - 1 > MAX_SEED:
+        raise ValueError(f"should leave room for {count} pictures below {MAX_SEED}")
+
+
+SeedList = Annotated[
+    str,
+    Field(min_length=1, max_length=20_000),
+    BeforeValidator(lambda value: str(value) if isinstance(value, int) else value),
+    AfterValidator(_is_seed_list),
+]
 
 
 class _Plain(BaseModel):
@@ -131,16 +171,54 @@ class Imagine(_Plain):
 
     @model_validator(mode="after")
     def _last_seed_exists(self) -> "Imagine":
-        if self.seed is not None and self.seed + self.count - 1 > MAX_SEED:
-            raise ValueError(f"should leave room for {self.count} pictures below {MAX_SEED}")
+        _demand_room(self.seed, self.count)
         return self
+
+
+class Sample(_Plain):
+    """A generator paints what it dreams of: one picture a seed."""
+
+    kind: Literal["sample"] = "sample"
+    model: Location = Field("faces-dcgan", description="the generator: a name or a path")
+    count: int = Field(
+        1, ge=1, le=1024, description="pictures; the i-th is the sole picture of seed + i"
+    )
+    seed: Seed | None = Field(
+        None, description="fixes the pictures; none = one is drawn and written down"
+    )
+    seeds: SeedList | None = Field(
+        None, description="these seeds instead of seed and count: `3,5,10-17`"
+    )
+    classes: Names = Field(
+        (),
+        max_length=1024,
+        description="classes that the pictures take turns in: each a name, or a mixture as "
+        "`fox:0.5+owl:0.5`; none = drawn by the seed",
+    )
+    layout: Literal["files", "grid"] = Field("files", description="one file each, or one sheet")
+    columns: int | None = Field(
+        None, ge=1, le=256, description="of a grid; none = as many as classes, or near square"
+    )
+
+    @model_validator(mode="after")
+    def _seeds_exist(self) -> "Sample":
+        _demand_room(self.seed, self.count)
+        if self.seeds is not None and len(seed_list(self.seeds)) > MAX_SAMPLES:
+            raise ValueError(f"should name at most {MAX_SAMPLES} seeds")
+        return self
+
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seed of each picture."""
+        if self.seeds is not None:
+            return seed_list(self.seeds)
+        return tuple((self.seed or 0) + i for i in range(self.count))
 
 
 class Train(_Plain):
     """A generator or a perceptor learns from pictures."""
 
     kind: Literal["train"] = "train"
-    learner: Literal["vqgan", "perceptor", "sketches"] = Field(description="what learns")
+    learner: Literal["vqgan", "perceptor", "sketches", "gan"] = Field(description="what learns")
     data: Location | None = Field(
         None, description="a folder of `phosphene data`, of images with captions, or shards"
     )
@@ -148,7 +226,16 @@ class Train(_Plain):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")] = Field(
         "model", description="what the exported weights are called"
     )
-    size: Side = Field(128, description="side of the training pictures, px")
+    size: Side = Field(128, description="side of the training pictures, or their width, px")
+    height: Side | None = Field(None, description="of the training pictures, px; none = square")
+    channels: Literal[1, 3, 4] = Field(3, description="1 grey, 3 RGB, 4 RGBA")
+    drawings: bool = Field(
+        False, description="learn an emoji set's drawings one by one, without composed scenes"
+    )
+    classes: Names = Field(
+        (), description="learn these classes alone: folders, or subgroups of an emoji set"
+    )
+    styles: Names = Field((), description="learn these drawing styles of an emoji set alone")
     steps: int = Field(ge=1, le=100_000_000, description="optimiser steps in all")
     batch_size: int = Field(16, ge=1, le=4096, description="pictures a step")
     siblings: int = Field(
@@ -181,15 +268,17 @@ class Train(_Plain):
         return value
 
 
-Recipe = Annotated[Imagine | Train, Field(discriminator="kind")]
+Painting = Imagine | Sample
+Recipe = Annotated[Imagine | Sample | Train, Field(discriminator="kind")]
+Seeded = TypeVar("Seeded", Imagine, Sample)
 
 
-def with_seed(recipe: Imagine) -> Imagine:
+def with_seed(recipe: Seeded) -> Seeded:
     """Return the recipe with a seed: its own, or one drawn now.
 
     Surfaces call this before they run a recipe, so that what runs is what is written down.
     """
-    if recipe.seed is not None:
+    if recipe.seed is not None or (isinstance(recipe, Sample) and recipe.seeds is not None):
         return recipe
     return recipe.model_copy(update={"seed": secrets.randbelow(2**SEED_BITS)})
 

@@ -12,11 +12,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from phosphene.core.errors import RecipeError, did_you_mean
-from phosphene.studio.recipe import Imagine, Recipe, Train
+from phosphene.studio.recipe import Imagine, Recipe, Sample, Train
 
 MAX_BYTES = 4_000_000
 
-AnyRecipe = TypeVar("AnyRecipe", Imagine, Train)
+AnyRecipe = TypeVar("AnyRecipe", Imagine, Sample, Train)
+KINDS: dict[object, type[BaseModel]] = {"imagine": Imagine, "sample": Sample, "train": Train}
 
 
 def parse_recipe(values: Mapping[str, Any]) -> Recipe:
@@ -111,8 +112,7 @@ def _validator() -> Callable[[dict[str, Any]], Recipe]:
 
 
 def _model_of(kind: object) -> type[BaseModel] | None:
-    known: dict[object, type[BaseModel]] = {"imagine": Imagine, "train": Train}
-    return known.get(kind) if isinstance(kind, str) else None
+    return KINDS.get(kind) if isinstance(kind, str) else None
 
 
 def _read(path: Path) -> str:
@@ -130,22 +130,27 @@ def _read(path: Path) -> str:
 def _one_line(error: ValidationError, model: type[BaseModel] | None) -> str:
     """Say what the first problem is: field, value, what is allowed."""
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if part not in ("imagine", "train")]
+    path = [str(part) for part in first["loc"] if part not in KINDS]
     match first["type"]:
         case "extra_forbidden":
             return _unknown(path[-1], _inner(model, path[:-1]))
         case "missing":
             return f"{'.'.join(path)!r} is missing; {_help(model, path)}"
         case "union_tag_not_found":
-            return "'kind' is missing; it should be 'imagine' or 'train'"
+            return f"'kind' is missing; it should be {_kinds()}"
         case "union_tag_invalid":
             tag = str(first["ctx"]["tag"])
-            hint = did_you_mean(tag, ("imagine", "train"))
-            return f"kind: {_shown(tag)} should be 'imagine' or 'train'{hint}"
+            hint = did_you_mean(tag, map(str, KINDS))
+            return f"kind: {_shown(tag)} should be {_kinds()}{hint}"
         case "value_error":
             return f"{'.'.join(path) or 'seed'}: {first['msg'].removeprefix('Value error, ')}"
     allowed = re.sub(r"^(Input|String|Tuple|Value) ", "", first["msg"])
     return f"{'.'.join(path)}: {_shown(first['input'])} {allowed}{_near(first)}"
+
+
+def _kinds() -> str:
+    *names, last = (f"'{kind}'" for kind in KINDS)
+    return f"{', '.join(names)} or {last}"
 
 
 def _near(problem: ErrorDetails) -> str:

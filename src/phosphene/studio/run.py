@@ -13,7 +13,8 @@ from pathlib import Path
 from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
 from phosphene.studio.imagine import imagine
-from phosphene.studio.recipe import Imagine, Recipe, Train, with_seed
+from phosphene.studio.recipe import Imagine, Recipe, Sample, Train, with_seed
+from phosphene.studio.sample import sample
 from phosphene.studio.train import train
 from phosphene.zoo import Zoo
 
@@ -45,5 +46,7 @@ def run(
         match recipe:
             case Imagine():
                 yield from imagine(with_seed(recipe), zoo, device, folder, resume)
+            case Sample():
+                yield from sample(with_seed(recipe), zoo, device)
             case Train():
                 yield from train(recipe, zoo, device, folder)

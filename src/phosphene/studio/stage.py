@@ -182,7 +182,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     judges = [split_weight(entry) for entry in recipe.perceptors]
     sketches = _sketches(recipe, zoo)
     names = [recipe.model, *(name for name, _ in judges), sketches]
-    models = _model_hashes(filter(None, names), zoo)
+    models = model_hashes(filter(None, names), zoo)
 
     decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
     if not isinstance(decoder, Canvas):
@@ -202,7 +202,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         surroundings=Surroundings(
             models=models,
             inputs=_input_hashes(filter(None, [recipe.init_image, *pictures])),
-            platform=Platform.here(str(place), _dtype(decoder)),
+            platform=Platform.here(str(place), dtype_of(decoder)),
         ),
     )
 
@@ -266,12 +266,13 @@ def _frozen(model: Model) -> Model:
     return model
 
 
-def _dtype(model: object) -> str:
+def dtype_of(model: object) -> str:
+    """Name of what a model's parameters are kept in; "none" where it has none."""
     dtypes = [str(p.dtype) for p in model.parameters()] if isinstance(model, nn.Module) else []
     return (dtypes[0] if dtypes else "none").removeprefix("torch.")
 
 
-def _model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
+def model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
     """Sha256 of each model's weights, of files beside them that shape it, and of its parts."""
     hashes: dict[str, str] = {}
     for name in names:

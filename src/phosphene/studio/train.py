@@ -4,15 +4,13 @@ The run's folder holds recipe.json, the checkpoint, sample sheets, metrics.jsonl
 the weights as NAME.safetensors, which `--model PATH` opens. A run resumes by itself.
 """
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 
-from phosphene.core.errors import RecipeError, Unsupported, did_you_mean
+from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.protocols import Autoencoder, Learner, Step
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import painting_dtype
@@ -24,22 +22,22 @@ from phosphene.prompting.perceptor import PerceptorConfig
 from phosphene.prompting.sketches import SketchLearner
 from phosphene.studio.folder import RunFolder
 from phosphene.studio.recipe import Train
-from phosphene.training.data import Batches, open_source
+from phosphene.studio.settings import settings_of
+from phosphene.studio.train_gan import gan_learner
+from phosphene.training.data import Batches, Source, View, open_source
 from phosphene.training.loop import Schedule
 from phosphene.training.loop import train as train_loop
 from phosphene.zoo import Zoo
 
 NUM_SHOWN = 32  # held-out pictures on a sample sheet
 
-Settings = TypeVar("Settings")
-
 
 class Kind(NamedTuple):
     """A kind of learner: how it is made, and what its weights are to the zoo."""
 
-    make: Callable[[Train, Zoo], Learner]
+    make: Callable[[Train, Zoo, Source], Learner]
     family: str
-    arch: str
+    arch: str | None  # None: the recipe's model names it
 
 
 def train(
@@ -54,7 +52,7 @@ def train(
     Raises:
         RecipeError: no data, no folder, or a setting that the learner does not have.
         StorageError: the folder holds another run, or cannot be written.
-        Diverged: a loss stopped being finite; the last checkpoint stays.
+        Diverged: the training died a second time; the last healthy checkpoint stays.
     """
     if device not in ("cpu", "auto"):
         raise Unsupported(f"training runs on the CPU so far, not on {device!r}; use cpu")
@@ -64,9 +62,9 @@ def train(
     if recipe.data is None:
         raise RecipeError("no data to learn from; name a folder as `data`")
     kind = LEARNERS[recipe.learner]
-    source = open_source(recipe.data, recipe.size, recipe.seed, siblings=recipe.siblings)
+    source = _source(recipe, recipe.data, siblings=recipe.siblings)
     shown = _shown(recipe, recipe.data)
-    learner = kind.make(recipe, zoo)
+    learner = kind.make(recipe, zoo, source)
     RunFolder(place).begin(recipe, resume=True)
     schedule = Schedule(
         steps=recipe.steps,
@@ -81,38 +79,19 @@ def train(
 def export(learner: Learner, kind: Kind, recipe: Train, path: Path) -> None:
     """Write what a learner has learnt, in half precision, as the zoo reads it."""
     network, config = learner.export()
-    config = {"family": kind.family, "arch": kind.arch, "size": recipe.size, **config}
+    arch = kind.arch or recipe.model["arch"]
+    config = {"family": kind.family, "arch": arch, "size": recipe.size, **config}
     save_weights(path, network.state_dict(), config, torch.float16)
 
 
-def settings_of(kind: type[Settings], values: Mapping[str, Any], section: str) -> Settings:
-    """Make a settings dataclass of plain values.
-
-    Raises:
-        RecipeError: an unknown key, or a value of the wrong type.
-    """
-    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    for key in values:
-        if key not in known:
-            hint = did_you_mean(key, known)
-            raise RecipeError(f"unknown key {section}.{key}{hint}; keys are: {', '.join(known)}")
-    try:
-        return TypeAdapter(kind).validate_python(dict(values))
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in (section, *first["loc"]))
-        reason = first["msg"].removeprefix("Input ")
-        raise RecipeError(f"{where}: {first['input']!r} {reason}") from None
-
-
-def _vqgan(recipe: Train, zoo: Zoo) -> Learner:
+def _vqgan(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
     config = settings_of(VQGANConfig, recipe.model, "model")
     settings = settings_of(VQGANTraining, recipe.settings, "settings")
     features = zoo.load(recipe.features)
     return VQGANLearner(config, settings, features, Rng((recipe.seed,), "/learner"))
 
 
-def _perceptor(recipe: Train, zoo: Zoo) -> Learner:
+def _perceptor(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
     config = settings_of(PerceptorConfig, recipe.model, "model")
     settings = settings_of(ContrastiveTraining, recipe.settings, "settings")
     text, features = zoo.load(recipe.text), zoo.load(recipe.features).state_dict()
@@ -121,7 +100,7 @@ def _perceptor(recipe: Train, zoo: Zoo) -> Learner:
     return ContrastiveLearner(config, settings, text, features, painter, rng)
 
 
-def _sketches(recipe: Train, zoo: Zoo) -> Learner:
+def _sketches(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
     if recipe.painter is None:
         raise RecipeError("sketches need a painter; name an autoencoder in the recipe")
     return SketchLearner(_painter(recipe.painter, zoo), zoo.load(recipe.text))
@@ -139,13 +118,25 @@ LEARNERS = {
     "vqgan": Kind(_vqgan, "tokens", "vqgan"),
     "perceptor": Kind(_perceptor, "perceptor", "emoji-clip"),
     "sketches": Kind(_sketches, "sketches", "sketchbook"),
+    "gan": Kind(gan_learner, "gan", None),
 }
+
+
+def _source(recipe: Train, data: str, split: str = "train", siblings: int = 1) -> Source:
+    size = recipe.size if recipe.height is None else (recipe.height, recipe.size)
+    view = View(
+        channels=recipe.channels,
+        drawings=recipe.drawings,
+        classes=recipe.classes,
+        styles=recipe.styles,
+    )
+    return open_source(data, size, recipe.seed, split, siblings, view=view)
 
 
 def _shown(recipe: Train, data: str) -> Mapping[str, Any]:
     """The pictures on sample sheets: held-out ones, where the data holds any out."""
     try:
-        source = open_source(data, recipe.size, recipe.seed, "held-out")
+        source = _source(recipe, data, "held-out")
     except RecipeError:
-        source = open_source(data, recipe.size, recipe.seed)
+        source = _source(recipe, data)
     return Batches(source, NUM_SHOWN, recipe.seed).batch(0)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import torch
 from jaxtyping import Int, UInt8
@@ -19,10 +19,11 @@ AHEAD = 2  # batches prepared in advance
 
 
 class Batch(TypedDict):
-    """Pictures 0..255, shape (b, 3, h, w), and their captions."""
+    """Pictures 0..255, shape (b, c, h, w), their captions, and their classes, if they have any."""
 
     images: UInt8[Tensor, "b c h w"]
     captions: tuple[str, ...]
+    classes: NotRequired[Int[Tensor, " b"]]
 
 
 class Batches:
@@ -64,7 +65,11 @@ class Batches:
         """Return batch `step`; depends on the seed and the step alone."""
         examples = [self.source.example(index) for index in self.indices(step)]
         images = torch.stack([example.image for example in examples])
-        return Batch(images=images, captions=tuple(example.caption for example in examples))
+        batch = Batch(images=images, captions=tuple(example.caption for example in examples))
+        labels = [example.label for example in examples if example.label is not None]
+        if len(labels) == len(examples):
+            batch["classes"] = torch.tensor(labels)
+        return batch
 
     def iterate(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield batches `start` to `stop` - 1, prepared ahead of need; they equal `batch`'s."""

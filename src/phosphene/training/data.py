@@ -6,19 +6,22 @@ for batch in batches.iterate(0, 1000): ...      # {"images": uint8 b c h w, "cap
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from phosphene.core.errors import RecipeError
 from phosphene.training.batches import Batch, Batches
+from phosphene.training.drawings import DrawingSource
 from phosphene.training.example import Example, Source
 from phosphene.training.folder import FolderSource
-from phosphene.training.pictures import demand_split
+from phosphene.training.pictures import Size, demand_split
 from phosphene.training.scenes import SceneSource
 from phosphene.training.shards import ShardSource
 
 __all__ = [
     "Batch",
     "Batches",
+    "DrawingSource",
     "Example",
     "FolderSource",
     "SceneSource",
@@ -28,34 +31,76 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How pictures are looked at, and which.
+
+    Args:
+        channels: 1 grey, 3 RGB, 4 RGBA.
+        drawings: Show the drawings of an emoji set one by one, instead of composed scenes.
+        classes: Only these folders, or subgroups of an emoji set; all if empty.
+        styles: Only these drawing styles of an emoji set; all if empty.
+    """
+
+    channels: int = 3
+    drawings: bool = False
+    classes: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+
+
 def open_source(
-    location: str | Path, size: int, seed: int = 0, split: str = "train", siblings: int = 1
+    location: str | Path,
+    size: Size,
+    seed: int = 0,
+    split: str = "train",
+    siblings: int = 1,
+    *,
+    view: View | None = None,
 ) -> Source:
     """Open what lies at a place.
 
     Args:
         location: A set built by `phosphene data emoji`, a folder of pictures, a folder of .tar
             shards, or shards by path, glob or braces.
-        size: Side of the pictures in pixels.
+        size: Side of the pictures in pixels; for folders and drawings also height and width.
         seed: Of the composed scenes; folders and shards are what they are.
         split: "train", "held-out" (5 %) or "all".
         siblings: Composed scenes in a row that share their objects; see `SceneSource`.
     Raises:
-        RecipeError: nothing usable there.
+        RecipeError: nothing usable there, or a view that this kind of data does not offer.
     """
     demand_split(split, size)
+    view = view or View()
     name, path = str(location), Path(location)
     if name.endswith(".tar"):
-        return ShardSource(name, size, split)
+        return ShardSource(name, _plain(size, view, "shards"), split)
     if not path.is_dir():
         raise RecipeError(
             f"no training data at {name!r}; give a folder of pictures, .tar shards, or the set "
             "that `phosphene data emoji` makes"
         )
     if _is_emoji_set(path / "index.json"):
-        return SceneSource(path, size, seed, split, siblings)
+        if view.drawings:
+            return DrawingSource(
+                path, size, split, view.channels, classes=view.classes, styles=view.styles
+            )
+        return SceneSource(path, _plain(size, view, "scenes"), seed, split, siblings)
     shards = sorted(path.glob("*.tar"))
-    return ShardSource(shards, size, split) if shards else FolderSource(path, size, split)
+    if shards:
+        return ShardSource(shards, _plain(size, view, "shards"), split)
+    if view.styles or view.drawings:
+        raise RecipeError(f"{name!r} is no emoji set; leave out drawings and styles")
+    return FolderSource(path, size, split, view.channels, view.classes)
+
+
+def _plain(size: Size, view: View, kind: str) -> int:
+    """The side of what comes as square RGB pictures without classes."""
+    if isinstance(size, tuple) or view != View():
+        raise RecipeError(
+            f"{kind} are square RGB pictures without classes; leave out height, channels, classes "
+            "and styles, or for an emoji set ask for drawings"
+        )
+    return size
 
 
 def _is_emoji_set(index: Path) -> bool:

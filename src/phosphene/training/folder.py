@@ -12,6 +12,8 @@ from phosphene.core.images import MAX_PIXELS, READABLE
 from phosphene.training.example import Example
 from phosphene.training.pictures import (
     PictureSource,
+    Size,
+    chosen_classes,
     clean_caption,
     decode,
     demand_split,
@@ -26,23 +28,36 @@ class FolderSource(PictureSource):
     """The pictures below a folder, in the order of their paths.
 
     `x.png` has the caption in `x.txt`, or its own name in words; the concept is the folder it lies
-    in, or its name at the top. What cannot be read is left out and counted in `skipped`.
+    in, or its name at the top. What cannot be read is left out and counted in `skipped`. Where all
+    pictures lie in folders (`root/<class>/...`), these are their classes.
 
     Args:
         root: The folder. Links that lead out of it, and links to folders, are not followed.
-        size: Side of the pictures in pixels; they are cropped to a square.
+        size: Side of the pictures in pixels, or height and width; they are cropped to fit.
         split: 5 % are held out by the hash of their path (none of fewer than 100).
+        channels: 1 grey, 3 RGB, 4 RGBA.
+        classes: Only these folders at the top; all if empty.
     Raises:
-        RecipeError: no such folder, or no usable picture in it.
+        RecipeError: no such folder or class, or no usable picture in it.
     """
 
-    def __init__(self, root: Path, size: int = 128, split: str = "train") -> None:
+    def __init__(
+        self,
+        root: Path,
+        size: Size = 128,
+        split: str = "train",
+        channels: int = 3,
+        classes: tuple[str, ...] = (),
+    ) -> None:
         demand_split(split, size)
-        super().__init__(size)
+        super().__init__(size, channels)
         self.root = root
         if not root.is_dir():
             raise RecipeError(f"no folder at {str(root)!r}; check the path")
         usable = [path for path in self._walk() if self._is_usable(path)]
+        self.class_names = chosen_classes({self._class(path) for path in usable}, classes)
+        if classes:
+            usable = [path for path in usable if self._class(path) in classes]
         self.paths = [p for p in usable if in_split(self._key(p), len(usable), split)]
         if not self.paths:
             reasons = "; ".join(f"{count} {reason}" for reason, count in self.skipped.items())
@@ -56,7 +71,9 @@ class FolderSource(PictureSource):
         path = self.paths[index]
         nested = path.parent != self.root
         concept = path.parent.name if nested else path.stem
-        return Example(decode(path, self.size), self.caption(index), concept)
+        label = self.class_names.index(self._class(path)) if self.class_names else None
+        image = decode(path, self.size, self.channels)
+        return Example(image, self.caption(index), concept, label)
 
     def caption(self, index: int) -> str:
         """The caption of picture `index`, without decoding the picture."""
@@ -67,6 +84,11 @@ class FolderSource(PictureSource):
         with text.open("rb") as file:
             words = file.read(MAX_TEXT_BYTES).decode("utf-8-sig", errors="replace")
         return clean_caption(words, path.stem)
+
+    def _class(self, path: Path) -> str:
+        """The folder at the top that a picture lies in, or nothing."""
+        parts = path.relative_to(self.root).parts
+        return parts[0] if len(parts) > 1 else ""
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -3,10 +3,14 @@
 A step depends on (seed, index, state) only: its batch and its noise are keyed by the index. So a
 run that is killed and resumed from its last checkpoint ends in the same weights as one that never
 stopped (same machine, same thread count).
+
+A run that dies (numbers not finite, collapse: see `watchdog`) goes back, once, to its last healthy
+checkpoint and on from there with a lower rate, if its learner knows how.
 """
 
+import contextlib
 import json
-import math
+import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +23,13 @@ from phosphene.core.images import grid, save_png
 from phosphene.core.protocols import Learner, Step
 from phosphene.core.rng import Rng
 from phosphene.training.checkpoint import load_state, save_state
+from phosphene.training.watchdog import Watchdog
 
 CHECKPOINT = "checkpoint.safetensors"
+HEALTHY = "healthy.safetensors"  # the last checkpoint saved while no sign of death was showing
 METRICS = "metrics.jsonl"
+TEMPERED = 0.5  # rates after going back, as a share
+SHEET_COLUMNS = 16
 
 
 @runtime_checkable
@@ -33,6 +41,13 @@ class BatchSource(Protocol):
     def batch(self, step: int) -> Mapping[str, Any]: ...
 
     def iterate(self, start: int, stop: int) -> Iterator[Mapping[str, Any]]: ...
+
+
+@runtime_checkable
+class Temperate(Protocol):
+    """A learner whose rates can be lowered in the middle of a run."""
+
+    def temper(self, factor: float) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,66 +78,129 @@ def train(
     Args:
         fixed: The batch that sample sheets show.
     Yields:
-        A Step an optimiser step, with the losses; with images when a sheet was made.
+        A Step an optimiser step, with the losses; with images when a sheet was made. After going
+        back, one with the scalar `rolled_back`: the step it went back to.
     Raises:
-        Diverged: a loss or gradient is not finite; the last checkpoint stays.
+        Diverged: the run died, and went back before or cannot; the last healthy checkpoint stays.
         CheckpointError: the folder's checkpoint is damaged, or of another training.
         StorageError: the folder cannot be written.
     """
     make_folder(folder)
-    start = _resume(learner, folder)
-    rng = Rng((seed,), "/train")
-    begun, seen = time.monotonic(), 0
-    for index, batch in enumerate(batches.iterate(start, schedule.steps), start=start):
-        log = learner.step(batch, index, schedule.steps, rng.fork(index))
-        _demand_finite(log, index)
-        seen += batches.batch_size
-        log["kimg"] = (index + 1) * batches.batch_size / 1000
-        log["seconds_per_kimg"] = (time.monotonic() - begun) / seen * 1000
-        last = index == schedule.steps - 1
-        images = None
-        if last or (index + 1) % schedule.sheet_every == 0:
-            images = learner.preview(fixed, rng.fork("preview"))
-            save_png(grid(images, columns=16), folder / f"sheet-{index + 1:06d}.png")
-        # before the checkpoint: a row too many is dropped on resuming, a missing one is lost
-        _append(folder / METRICS, {"step": index + 1, **log})
-        if last or (index + 1) % schedule.checkpoint_every == 0:
-            state = {"index": index + 1, "learner": learner.state()}
-            save_state(folder / CHECKPOINT, state)
-        yield Step(index, schedule.steps, images, log)
+    run = _Run(learner, batches, schedule, folder, Rng((seed,), "/train"))
+    run.resume()
+    while True:
+        try:
+            yield from run.steps(fixed)
+            return
+        except Diverged as death:
+            run.go_back(death)  # raises the second time
+        yield Step(run.start, schedule.steps, scalars={"rolled_back": float(run.start)})
 
 
-def _resume(learner: Learner, folder: Path) -> int:
-    """Load the folder's checkpoint, if any; returns the index of the next step.
+class _Run:
+    """A run in its folder: where it starts, whether it went back already, what it has seen."""
 
-    Raises:
-        CheckpointError: it is damaged, or of a learner that is shaped otherwise.
-    """
-    for left_over in folder.glob(".*.tmp"):  # a kill in the middle of writing
-        left_over.unlink(missing_ok=True)
-    path, index = folder / CHECKPOINT, 0
-    if path.exists():
+    def __init__(
+        self,
+        learner: Learner,
+        batches: BatchSource,
+        schedule: Schedule,
+        folder: Path,
+        rng: Rng,
+    ) -> None:
+        self.learner, self.batches, self.schedule = learner, batches, schedule
+        self.folder, self.rng = folder, rng
+        self.watchdog = Watchdog()
+        self.start, self.rolled_back = 0, False
+
+    def steps(self, fixed: Mapping[str, Any]) -> Iterator[Step]:
+        """Make the steps from `start` to the end."""
+        total, begun, seen = self.schedule.steps, time.monotonic(), 0
+        size = self.batches.batch_size
+        for index, batch in enumerate(self.batches.iterate(self.start, total), start=self.start):
+            log = self.learner.step(batch, index, total, self.rng.fork(index))
+            self.watchdog.observe(index, log)
+            seen += size
+            log["kimg"] = (index + 1) * size / 1000
+            log["seconds_per_kimg"] = (time.monotonic() - begun) / seen * 1000
+            last, images = index == total - 1, None
+            if last or (index + 1) % self.schedule.sheet_every == 0:
+                images = self.learner.preview(fixed, self.rng.fork("preview"))
+                columns = getattr(self.learner, "sheet_columns", SHEET_COLUMNS)
+                save_png(grid(images, columns), self.folder / f"sheet-{index + 1:06d}.png")
+            # before the checkpoint: a row too many is dropped on resuming, a missing one is lost
+            _append(self.folder / METRICS, {"step": index + 1, **log})
+            if last or (index + 1) % self.schedule.checkpoint_every == 0:
+                self.save(index + 1)
+            yield Step(index, total, images, log)
+
+    def save(self, index: int) -> None:
+        """Write the checkpoint before step `index`; also as the healthy one, if it is."""
+        state = {
+            "index": index,
+            "learner": self.learner.state(),
+            "rolled_back": self.rolled_back,
+            "watchdog": self.watchdog.state(),
+        }
+        path, healthy = self.folder / CHECKPOINT, self.folder / HEALTHY
+        save_state(path, state)
+        if not isinstance(self.learner, Temperate) or not self.watchdog.calm:
+            return
+        # the same file under a second name; the next checkpoint takes the first name only
+        linked = healthy.with_suffix(".link")
+        with contextlib.suppress(OSError):  # a file system without links: no going back
+            linked.unlink(missing_ok=True)
+            os.link(path, linked)
+            linked.replace(healthy)
+
+    def resume(self) -> None:
+        """Load the folder's checkpoint, if any.
+
+        Raises:
+            CheckpointError: it is damaged, or of a learner that is shaped otherwise.
+        """
+        for left_over in self.folder.glob(".*.tmp"):  # a kill in the middle of writing
+            left_over.unlink(missing_ok=True)
+        path = self.folder / CHECKPOINT
+        if path.exists():
+            self.load(path)
+        _drop_after(self.folder / METRICS, self.start)
+
+    def load(self, path: Path) -> None:
+        """Bring learner and run to where a checkpoint was written; see `resume`."""
         state = load_state(path)
         try:
-            index = int(state["index"])
-            learner.load_state(state["learner"])
+            self.start = int(state["index"])
+            self.learner.load_state(state["learner"])
+            self.rolled_back = bool(state.get("rolled_back", False))
+            self.watchdog.load_state(state.get("watchdog", {}))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise CheckpointError(
                 f"cannot resume from {str(path)!r}: it is the state of another kind of training "
                 f"({reason}); use another folder, or the settings it was made with"
             ) from None
-    _drop_after(folder / METRICS, index)
-    return index
+
+    def go_back(self, death: Diverged) -> None:
+        """Return to the last healthy checkpoint with lower rates.
+
+        Raises:
+            Diverged: it went back before, there is nothing to go back to, or the learner cannot.
+        """
+        path = self.folder / HEALTHY
+        if not isinstance(self.learner, Temperate) or not path.exists():
+            raise death
+        if self.rolled_back:
+            raise Diverged(f"{death} (it went back to a healthy checkpoint once already)") from None
+        self.load(path)
+        self.learner.temper(TEMPERED)
+        self.rolled_back, self.watchdog = True, Watchdog()
+        _drop_after(self.folder / METRICS, self.start)
+        _append(self.folder / METRICS, {"step": self.start, "rolled_back": str(death)})
+        self.save(self.start)  # a kill from now on resumes with the lower rates
 
 
-def _demand_finite(log: Mapping[str, float], index: int) -> None:
-    for name, value in log.items():
-        if not math.isfinite(value):
-            raise Diverged(f"step {index}: {name} became {value}; try a lower learning rate")
-
-
-def _append(path: Path, row: Mapping[str, int | float]) -> None:
+def _append(path: Path, row: Mapping[str, int | float | str]) -> None:
     try:
         with path.open("a") as file:
             file.write(json.dumps(row) + "\n")

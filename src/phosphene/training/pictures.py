@@ -8,7 +8,7 @@ from pathlib import Path
 from jaxtyping import UInt8
 from torch import Tensor
 
-from phosphene.core.errors import ImageError, RecipeError
+from phosphene.core.errors import ImageError, RecipeError, did_you_mean
 from phosphene.core.images import fit, open_image, to_uint8
 from phosphene.training.example import Example
 
@@ -16,9 +16,17 @@ SPLITS = ("train", "held-out", "all")
 HELD_OUT_SHARE = 0.05
 LEAST_TO_SPLIT = 100
 MAX_CAPTION = 1000
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by number of channels
+
+Size = int | tuple[int, int]  # a square's side, or height and width, px
 
 
-def demand_split(split: str, size: int) -> None:
+def sides_of(size: Size) -> tuple[int, int]:
+    """Height and width."""
+    return size if isinstance(size, tuple) else (size, size)
+
+
+def demand_split(split: str, size: Size) -> None:
     """Check what every source is asked.
 
     Raises:
@@ -26,8 +34,9 @@ def demand_split(split: str, size: int) -> None:
     """
     if split not in SPLITS:
         raise RecipeError(f"unknown split {split!r}; use {', '.join(SPLITS)}")
-    if not 8 <= size <= 4096:
-        raise RecipeError(f"size {size} is out of range; pictures are 8 to 4096 pixels")
+    for side in sides_of(size):
+        if not 8 <= side <= 4096:
+            raise RecipeError(f"size {side} is out of range; pictures are 8 to 4096 pixels")
 
 
 def in_split(key: str, total: int, split: str) -> bool:
@@ -42,19 +51,39 @@ def in_split(key: str, total: int, split: str) -> bool:
     return held_out == (split == "held-out")
 
 
+def chosen_classes(found: set[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The classes of a set in their order: those wanted, or all that were found.
+
+    None at all where a picture has no class (an empty name).
+
+    Raises:
+        RecipeError: one that is wanted is not there.
+    """
+    for name in wanted:
+        if name not in found:
+            hint = did_you_mean(name, found)
+            raise RecipeError(f"the data has no class {name[:60]!r}{hint}; it has {len(found)}")
+    if not wanted and "" in found:
+        return ()
+    return tuple(sorted(wanted or found))
+
+
 def clean_caption(text: str, stem: str) -> str:
     """One line of at most 1,000 characters; the file's stem in words where there is no text."""
     caption = " ".join(text.split())[:MAX_CAPTION]
     return caption or " ".join(stem.replace("-", " ").replace("_", " ").split())
 
 
-def decode(source: Path | bytes, size: int) -> UInt8[Tensor, "c h w"]:
-    """Decode a picture, upright, scaled to cover the square and cropped to its centre.
+def decode(source: Path | bytes, size: Size, channels: int = 3) -> UInt8[Tensor, "c h w"]:
+    """Decode a picture, upright, scaled to cover the size and cropped to its centre.
+
+    Args:
+        channels: 1 grey, 3 RGB (transparency is laid on white), 4 RGBA.
 
     Raises:
         ImageError: see `core.images.open_pil`.
     """
-    return to_uint8(fit(open_image(source)[None], size, size)[0])
+    return to_uint8(fit(open_image(source, MODES[channels])[None], *sides_of(size))[0])
 
 
 class PictureSource(ABC):
@@ -64,8 +93,8 @@ class PictureSource(ABC):
         skipped: Number of files left out, by reason.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: Size, channels: int = 3) -> None:
+        self.size, self.channels = size, channels
         self.skipped: Counter[str] = Counter()
         self._broken: set[int] = set()
 

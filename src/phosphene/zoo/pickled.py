@@ -13,15 +13,20 @@ from phosphene.core.errors import CheckpointError
 from phosphene.core.unpickle import read_foreign_file
 
 
-def read_tensors(data: bytes, name: str) -> dict[str, Tensor]:
+def read_tensors(data: bytes, name: str, part: str | None = None) -> dict[str, Tensor]:
     """Read a state dict; call it only with bytes whose hash was checked.
 
+    Args:
+        part: Key of the state dict in a checkpoint that holds more than one.
     Raises:
         UnsafeModel: it asks for code to be run.
         CheckpointError: it is damaged, or holds no state dict.
         DeviceError: not enough memory.
     """
     loaded = read_foreign_file(io.BytesIO(data), name)
+    if part is not None:
+        found = loaded.get(part)
+        loaded = found if isinstance(found, dict) else {}
     tensors = {k: v for k, v in loaded.items() if isinstance(k, str) and isinstance(v, Tensor)}
     if len(tensors) != len(loaded):
         raise CheckpointError(f"{name!r} holds more than tensors; it is not a plain state dict")

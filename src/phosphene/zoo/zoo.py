@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-PICKLED = (".pth", ".pt", ".bin", ".ckpt")
+PICKLED = (".pth", ".pt", ".bin", ".ckpt", ".tar")
+PART_KEY = "part"  # of a card's config: which state dict of a pickled checkpoint
 
 
 @dataclass
@@ -143,7 +144,9 @@ class CardShelf:
                 )
             from phosphene.zoo.pickled import read_tensors
 
-            return read_tensors(file.read(size), str(location)), {}
+            part = self.card.config.get(PART_KEY)
+            wanted = part if isinstance(part, str) else None
+            return read_tensors(file.read(size), str(location), wanted), {}
 
     def _folder(self) -> Location:
         carrier = fetch.located(self.card, self.zoo.home)
