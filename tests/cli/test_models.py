@@ -78,6 +78,8 @@ def test_pull_of_what_is_here_already(phosphene):
         (("info", "\x1b[2J"), "unknown model"),
         (("convert", "ldm", "a", "b", "--name", "c"), "cannot convert 'ldm'"),
         (("convert", "taming", "a", "b"), "--name"),
+        (("convert", "taming", "a", "--name", "c"), "needs a second file: the .yaml"),
+        (("convert", "stylegan2", "a", "b", "--name", "c"), "describes itself; leave 'b' out"),
     ],
 )
 def test_mistakes(phosphene, arguments, said):

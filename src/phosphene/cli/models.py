@@ -80,21 +80,21 @@ def pull(
 
 @app.command()
 def convert(
-    kind: Annotated[str, typer.Argument(help="Where the checkpoint comes from: taming.")],
-    checkpoint: Annotated[Path, typer.Argument(help="The published .ckpt file.")],
-    config: Annotated[Path, typer.Argument(help="The published .yaml beside it.")],
+    kind: Annotated[str, typer.Argument(help="Where it comes from: taming, stylegan2.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The published .ckpt or .pkl file.")],
     name: Annotated[str, typer.Option(help="What to call the model here.")],
+    config: Annotated[
+        Path | None, typer.Argument(help="The published .yaml beside it (taming).")
+    ] = None,
 ) -> None:
     """Turn a published checkpoint into a model of your own zoo; no code in it is run."""
-    if kind != "taming":
-        raise RecipeError(f"cannot convert {kind[:40]!r}; known: taming")
     from phosphene.core.runtime import prepare
 
     prepare()  # before torch is imported
     from phosphene.zoo import home
-    from phosphene.zoo.convert import convert_taming
+    from phosphene.zoo.convert import convert as converting
 
-    card = convert_taming(checkpoint, config, name, home())
+    card = converting(kind, checkpoint, config, name, home())
     print(printable(card.name))
 
 

@@ -125,7 +125,7 @@ def _described(start: bytes) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Storage:
+class Storage:
     """A run of values in the file, by the key the pickle gives it."""
 
     key: str
@@ -141,7 +141,7 @@ class _Storage:
 class _View:
     """A tensor that is yet to be cut out of its storage; lengths count values."""
 
-    storage: _Storage
+    storage: Storage
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -149,7 +149,7 @@ class _View:
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _View:
     """Check what torch's `_rebuild_tensor` is asked for; it must lie in its storage."""
-    whole = isinstance(storage, _Storage) and _sizes((offset,)) and _sizes(shape)
+    whole = isinstance(storage, Storage) and _sizes((offset,)) and _sizes(shape)
     if not whole or not _sizes(strides) or len(shape) != len(strides):
         raise ValueError("a tensor without storage, offset, shape or strides")
     if len(shape) > MAX_DIMENSIONS or prod(n for n in shape if n) >= 2**48:
@@ -211,14 +211,14 @@ CALLS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-class _Storages:
+class Storages:
     """The storages a pickle refers to; one key always means the same one."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.known: dict[str, _Storage] = {}
+        self.known: dict[str, Storage] = {}
 
-    def refer(self, reference: Any) -> _Storage:
+    def refer(self, reference: Any) -> Storage:
         """Turn torch's ("storage", type, key, device, count) into a storage."""
         if not isinstance(reference, tuple) or len(reference) not in (5, 6):
             raise ValueError("a reference that is not a storage")
@@ -230,7 +230,7 @@ class _Storages:
         if not isinstance(type_, Unknown) or type_.name not in DTYPES:
             named = type_.name[:60] if isinstance(type_, Unknown) else type(type_).__name__
             raise CheckpointError(f"{self.source!r} holds {named!r}, a type that is not read")
-        storage = _Storage(key, DTYPES[type_.name], count)
+        storage = Storage(key, DTYPES[type_.name], count)
         if self.known.setdefault(key, storage) != storage:
             raise ValueError("a storage of two types")
         return storage
@@ -248,11 +248,11 @@ def _read_zip(file: BufferedIOBase, size: int, source: str, skip: frozenset[str]
             order = members.get(f"{folder}/byteorder")
             if order is not None and archive.read(order) != b"little":
                 raise CheckpointError(f"{source!r} was written by a big-endian machine; not read")
-            storages = _Storages(source)
+            storages = Storages(source)
             steps = io.BytesIO(archive.read(members[program]))
             tree = read_pickle(steps, MAX_PICKLE_BYTES, source, storages.vocabulary())
 
-            def load(storage: _Storage) -> Tensor:
+            def load(storage: Storage) -> Tensor:
                 member = members.get(f"{folder}/data/{storage.key}")
                 if member is None or member.file_size != storage.span:
                     raise CheckpointError(
@@ -298,8 +298,22 @@ def _program(members: Mapping[str, zipfile.ZipInfo], source: str) -> str:
 def _read_legacy(
     file: BufferedIOBase, size: int, source: str, skip: frozenset[str]
 ) -> dict[Any, Any]:
-    """Read five pickles (magic, version, system, structure, keys), then the storages' bytes."""
-    storages = _Storages(source)
+    tree, load = open_legacy(file, size, source)
+    return _outermost(tree, load, source, skip)
+
+
+def open_legacy(
+    file: BufferedIOBase, size: int, source: str
+) -> tuple[Any, Callable[[Storage], Tensor]]:
+    """Read a file of five pickles: magic, version, system, structure, keys; then storages' bytes.
+
+    Returns:
+        The structure, in which `Storage`s stand for tensors, and what reads one of them.
+    Raises:
+        UnsafeModel: it asks for code to be run, or is another kind of pickle.
+        CheckpointError: damaged, truncated or beyond the limits.
+    """
+    storages = Storages(source)
     try:
         magic = read_pickle(file, 64, source, Vocabulary({}))
     except CheckpointError:
@@ -328,20 +342,20 @@ def _read_legacy(
     if len(starts) != len(storages.known) or position > size:
         raise CheckpointError(f"{source!r} is truncated or damaged; fetch it again")
 
-    def load(storage: _Storage) -> Tensor:
+    def load(storage: Storage) -> Tensor:
         file.seek(starts[storage.key])
         what = f"storage {storage.key[:40]!r}"
         return read_values(file, storage.span, storage.dtype, what, source)
 
-    return _outermost(tree, load, source, skip)
+    return tree, load
 
 
 def _outermost(
-    tree: Any, load: Callable[[_Storage], Tensor], source: str, skip: frozenset[str]
+    tree: Any, load: Callable[[Storage], Tensor], source: str, skip: frozenset[str]
 ) -> dict[Any, Any]:
     if not isinstance(tree, dict):
         raise CheckpointError(f"{source!r} holds a {type(tree).__name__}, not a table of tensors")
-    cut = _Cutter(source, load)
+    cut = Cutter(source, load)
     return {
         key: cut.plain(value, (), strict=key == STATE)
         for key, value in tree.items()
@@ -349,10 +363,10 @@ def _outermost(
     }
 
 
-class _Cutter:
+class Cutter:
     """Cuts tensors out of storages, and makes sure that the structure is a tree to walk."""
 
-    def __init__(self, source: str, load: Callable[[_Storage], Tensor]) -> None:
+    def __init__(self, source: str, load: Callable[[Storage], Tensor]) -> None:
         self.source = source
         self.load = load
         self.flat: dict[str, Tensor] = {}
@@ -369,7 +383,7 @@ class _Cutter:
             raise UnsafeModel(
                 f"{self.source!r} has {node.name[:80]!r} among its weights, not a tensor; refused"
             )
-        if isinstance(node, _Storage):
+        if isinstance(node, Storage):
             return self.storage(node)
         if not isinstance(node, _View | dict | list | tuple | set | frozenset):
             return node
@@ -388,7 +402,7 @@ class _Cutter:
             return {key: self.plain(value, above, strict=strict) for key, value in node.items()}
         return type(node)(self.plain(value, above, strict=strict) for value in node)
 
-    def storage(self, storage: _Storage) -> Tensor:
+    def storage(self, storage: Storage) -> Tensor:
         if storage.key not in self.flat:
             self.flat[storage.key] = self.load(storage)
         return self.flat[storage.key]
