@@ -45,6 +45,24 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
+class Styled(Decoder, Protocol):
+    """A decoder whose z is first mapped to styles, one for each layer (StyleGAN).
+
+    `decode` takes z, w and w+; truncation, mixing and directions happen in w and w+.
+    """
+
+    @property
+    def w_avg(self) -> Float[Tensor, " w_dim"]: ...
+
+    @property
+    def num_ws(self) -> int: ...
+
+    def map(self, z: Latent, condition: Condition | None = None) -> Latent:
+        """Map z to w+, b num_ws w_dim."""
+        ...
+
+
+@runtime_checkable
 class Autoencoder(Decoder, Protocol):
     """A decoder with its inverse and a codebook."""
 
