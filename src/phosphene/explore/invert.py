@@ -193,7 +193,7 @@ class _Inversion:
         self.optimizer.step()
         scalars = {"loss": float(losses.detach().mean()), "best": float(self.best_loss.mean())}
         shown = images.detach().clamp(-1, 1)
-        return Inverted(index, total, shown, scalars, self._best())
+        return Inverted(index, total, shown, scalars, latent=self._best())
 
     @torch.no_grad()
     def last(self, total: int) -> Inverted:
@@ -201,7 +201,7 @@ class _Inversion:
         self._keep(self.moved.detach(), self.objective(self._decode(self.moved)))
         scalars = {"loss": float(self.best_loss.mean()), "best": float(self.best_loss.mean())}
         images = self._decode(self.best).clamp(-1, 1)
-        return Inverted(total - 1, total, images, scalars, self._best())
+        return Inverted(total - 1, total, images, scalars, latent=self._best())
 
     def _decode(self, data: Tensor) -> Images:
         return self.decoder.decode(self.start.with_data(data), self.condition)
