@@ -18,6 +18,7 @@ from phosphene.explore.geometry import style_layers
 
 Samples = Float[Tensor, "n d"]
 Others = Float[Tensor, "n2 d2"]  # of as many components, or LatentMismatch
+AnySize = Float[Tensor, "_ _"]  # of a collection, whose items need not agree
 Square = Float[Tensor, "d d"]
 
 
@@ -123,7 +124,7 @@ class Moments:
         return self.scatter / (self.count - 1)
 
 
-def principal_directions(batches: Iterable[Samples], count: int) -> list[Direction]:
+def principal_directions(batches: Iterable[AnySize], count: int) -> list[Direction]:
     """The directions along which latents vary most, the strongest first (GANSpace).
 
     Principal components of w over draws of z, exact from any stream of batches.
@@ -146,7 +147,7 @@ def principal_directions(batches: Iterable[Samples], count: int) -> list[Directi
 
 
 def factor_directions(
-    weights: Sequence[Float[Tensor, "_ d"]], count: int, moments: Moments | None = None
+    weights: Sequence[AnySize], count: int, moments: Moments | None = None
 ) -> list[Direction]:
     """The directions that the first layers amplify most, from their weights alone (SeFa).
 
