@@ -24,6 +24,7 @@ from torch import Tensor
 
 from phosphene.core.checksum import unreadable
 from phosphene.core.errors import CheckpointError, UnsafeModel
+from phosphene.core.file_kinds import described
 from phosphene.core.pickle_machine import Unknown, Vocabulary, checked_key, read_pickle
 from phosphene.core.weights import read_stream, read_values
 
@@ -54,16 +55,6 @@ INERT = frozenset(
         *("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"),
         *("argparse.Namespace", "pathlib.PosixPath", "pathlib.WindowsPath"),
     }
-)
-STARTS = (
-    (b"version https://git-lfs", "a git-lfs pointer: run `git lfs pull` where it came from"),
-    (b"<", "a web page, probably an error message of the site: download the file again"),
-    (b"{", "JSON text, probably an error message of the site: download the file again"),
-    (b"\x1f\x8b", "a gzip archive: unpack it first"),
-    (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
-    (b"Rar!", "a rar archive: unpack it first"),
-    (b"\x89HDF", "an HDF5 file, as Keras writes; only PyTorch checkpoints are read"),
-    (b"GGUF", "a GGUF file; only PyTorch checkpoints are read"),
 )
 
 
@@ -108,20 +99,7 @@ def read_foreign_file(
         return dict(read_stream(file, size, source)[0])
     if start.startswith(b"\x80"):
         return _read_legacy(file, size, source, frozenset(skip))
-    raise CheckpointError(f"{source!r} is not a checkpoint but {_described(start)}")
-
-
-def _described(start: bytes) -> str:
-    """What a file is, by its first bytes."""
-    if not start:
-        return "empty: fetch it again"
-    if start[257:262] == b"ustar":
-        return "a tar archive; torch wrote such checkpoints until 2017: load and save it with 0.4"
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for magic, description in STARTS:
-        if text.startswith(magic):
-            return description
-    return f"of an unknown kind (it begins with {start[:12]!r})"
+    raise CheckpointError(f"{source!r} is not a checkpoint but {described(start)}")
 
 
 @dataclass(frozen=True, slots=True)
