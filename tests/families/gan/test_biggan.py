@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.families.gan.biggan_shapes import DEEP, KINDS, PLAIN, config
 from torch import Tensor
 
 from phosphene.core.errors import CheckpointError, RecipeError
@@ -23,6 +22,7 @@ from phosphene.families.gan.biggan import (
 from phosphene.families.gan.biggan_config import BigGANConfig
 from phosphene.families.gan.biggan_layers import StandingNorm, UpsamplingConv
 from phosphene.zoo.zoo import Zoo
+from tests.families.gan.biggan_shapes import DEEP, KINDS, PLAIN, config
 from tests.shelf import NoShelf
 
 TORCH = {"atol": 1e-5, "rtol": 1e-4}

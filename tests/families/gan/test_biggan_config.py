@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from tests.families.gan.biggan_shapes import DEEP, KINDS, config
 
 from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.families.gan.biggan_config import BigGANConfig
+from tests.families.gan.biggan_shapes import DEEP, KINDS, config
 
 
 @pytest.mark.parametrize("changes", KINDS.values())

@@ -3,7 +3,6 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.families.gan.biggan_shapes import DEEP, PLAIN, config
 
 from phosphene.core.errors import RecipeError
 from phosphene.families.gan.biggan import BigGAN
@@ -12,6 +11,7 @@ from phosphene.families.gan.biggan_discriminator import Discriminator
 from phosphene.families.gan.biggan_layers import DBlock, DeepDBlock, SelfAttention
 from phosphene.nn.adversarial import hinge_d, hinge_g
 from phosphene.nn.spectral import add_spectral_norm, fold_spectral_norm
+from tests.families.gan.biggan_shapes import DEEP, PLAIN, config
 
 
 def published(resolution: int, deep: bool) -> list[str]:
