@@ -22,6 +22,9 @@ MODELS ?= --embedded
 PULL ?= .venv/bin/phosphene models pull $(MODELS)
 PYTEST ?=
 MARKS =
+# other people's programs that tests and benches run beside ours; without what they depend on,
+# which is for downloads and drawing: of this one only the network is imported
+PEERS = pytorch-pretrained-biggan
 
 ifneq ($(shell command -v uv),)
   CREATE := uv venv --quiet --allow-existing --seed --python '>=3.11' .venv
@@ -78,15 +81,17 @@ venv: .venv/dev.stamp ## .venv with everything to work on phosphene
 	@$(INSTALL) -e .
 	@touch $@
 
-.venv/dev.stamp: pyproject.toml constraints.txt | .venv/bin/python
+.venv/dev.stamp: pyproject.toml constraints.txt Makefile | .venv/bin/python
 	@echo "installing phosphene and what its tests need into .venv; a minute or a few, once"
 	@$(INSTALL) -e '.[dev]'
+	@$(INSTALL) --no-deps $(PEERS)
 	@touch .venv/runtime.stamp $@
 
 constraints: ## newest of everything into an empty .venv, then pin it; run the tests after
 	@rm -rf .venv
 	@$(CREATE)
 	@$(subst -c constraints.txt,,$(INSTALL)) -e '.[dev]'
+	@$(subst -c constraints.txt,,$(INSTALL)) --no-deps $(PEERS)
 	@{ grep '^#' constraints.txt; $(FREEZE) --exclude-editable | sed -e 's/+[a-z0-9.]*$$//' -e '/^\(pip\|wheel\)==/d'; } > constraints.new
 	@mv constraints.new constraints.txt
 

@@ -79,8 +79,8 @@ def changed(rows: list[Tensor]) -> None:
     """Print, as a table, how pictures with a style word differ from those without.
 
     Distance is that of EfficientNet-Lite0 features, as a multiple of the distance between two
-    seeds of the plain prompt: 1 is what chance does. The rest are differences of means in percent
-    of the full range: lightness, saturation (channels' spread), and roughness (neighbours' steps).
+    seeds of the plain prompt: 1 is what chance does. The rest are changes of the row's mean in
+    percent of what it was: lightness, saturation (channels' spread), roughness (neighbours' steps).
     """
     network = Zoo().load("efficientnet-lite0")
     assert isinstance(network, FeatureNet)
@@ -92,16 +92,18 @@ def changed(rows: list[Tensor]) -> None:
     )
     for style, row in zip(STYLES, rows[1:], strict=True):
         far = float(network.distance(plain, row).mean() / chance)
-        shifts = [after - before for before, after in zip(looks(plain), looks(row), strict=True)]
+        shifts = [
+            after / before - 1 for before, after in zip(looks(plain), looks(row), strict=True)
+        ]
         cells = " | ".join(f"{100 * shift:+.0f} %" for shift in shifts)
         sys.stdout.write(f"| {style} | {far:.2f} | {cells} |\n")
 
 
 def looks(images: Tensor) -> tuple[float, float, float]:
-    """Mean lightness, saturation and roughness of pictures in [-1, 1], as shares of the range."""
+    """Mean lightness (0 is black), saturation and roughness of pictures in [-1, 1], from 0 up."""
     spread = images.amax(dim=1) - images.amin(dim=1)
     steps = (images[..., 1:] - images[..., :-1]).abs().mean()
-    return float(images.mean() / 2), float(spread.mean() / 2), float(steps / 2)
+    return float(images.mean() + 1) / 2, float(spread.mean() / 2), float(steps / 2)
 
 
 def prompts() -> None:

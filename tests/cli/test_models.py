@@ -79,6 +79,7 @@ def test_pull_of_what_is_here_already(phosphene):
         (("convert", "ldm", "a", "b", "--name", "c"), "cannot convert 'ldm'"),
         (("convert", "taming", "a", "b"), "--name"),
         (("convert", "taming", "a", "--name", "c"), "needs a second file: the .yaml"),
+        (("convert", "biggan", "a", "--name", "../c"), "cannot be a model's name"),
         (("convert", "stylegan2", "a", "b", "--name", "c"), "describes itself; leave 'b' out"),
     ],
 )

@@ -112,4 +112,4 @@ def test_describe_lists_every_field(capsys):
     said = capsys.readouterr().out
     for name in Imagine.model_fields:
         assert f"\n{name}" in f"\n{said}"
-    assert "optimiser = adam\n    which rule takes the steps" in said
+    assert "start = auto\n    where the search starts" in said

@@ -53,18 +53,17 @@ def test_going_down() -> None:
 
 def test_variance_is_kept() -> None:
     x = torch.randn(4, 32, 16, 16)
-    out = EqualConv2d(32, 64, 3, activate=True)(x)[:, :, 2:-2, 2:-2]
+    with torch.no_grad():
+        out = EqualConv2d(32, 64, 3, activate=True)(x)[:, :, 2:-2, 2:-2]
+        wide = EqualLinear(512, 512, activate=True)(torch.randn(8, 512))
     assert 0.8 < float(out.pow(2).mean()) < 1.2
-    assert (
-        0.7 < float(EqualLinear(512, 512, activate=True)(torch.randn(8, 512)).pow(2).mean()) < 1.3
-    )
+    assert 0.7 < float(wide.pow(2).mean()) < 1.3
 
 
 def test_clamps_scale_with_the_gain() -> None:
     layer = EqualConv2d(4, 4, 1, activate=True, clamp=0.5)
     x = 10 * torch.randn(2, 4, 3, 3)
     for gain in (1.0, 0.5):
-        assert float(layer(x, gain).abs().max()) == pytest.approx(0.5 * gain)
         with torch.no_grad():
             assert float(layer(x, gain).abs().max()) == pytest.approx(0.5 * gain)
     torch.testing.assert_close(leaky(torch.tensor([-5.0, 5.0]), 2.0), torch.tensor([-1.0, 2.0]))

@@ -11,7 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 # the command line with the fake perceptor known to the zoo, and a checkpoint after every step
 PROGRAM = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 from tests.studio.fakes import register_judge
 from phosphene.studio import record
 from phosphene.cli.app import main

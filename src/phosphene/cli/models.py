@@ -80,11 +80,11 @@ def pull(
 
 @app.command()
 def convert(
-    kind: Annotated[str, typer.Argument(help="Where it comes from: taming, stylegan2.")],
-    checkpoint: Annotated[Path, typer.Argument(help="The published .ckpt or .pkl file.")],
+    kind: Annotated[str, typer.Argument(help="Where it comes from: taming, stylegan2, biggan.")],
+    checkpoint: Annotated[Path, typer.Argument(help="The published checkpoint, or its folder.")],
     name: Annotated[str, typer.Option(help="What to call the model here.")],
     config: Annotated[
-        Path | None, typer.Argument(help="The published .yaml beside it (taming).")
+        Path | None, typer.Argument(help="The .yaml or .json published with it.")
     ] = None,
 ) -> None:
     """Turn a published checkpoint into a model of your own zoo; no code in it is run."""

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from phosphene.core.checksum import unreadable
 from phosphene.core.errors import CheckpointError, UnsafeModel
+from phosphene.core.file_kinds import described
 from phosphene.core.pickle_machine import Unknown, Vocabulary, checked_key, read_pickle
 from phosphene.core.weights import read_stream, read_values
 
@@ -54,16 +55,6 @@ INERT = frozenset(
         *("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct"),
         *("argparse.Namespace", "pathlib.PosixPath", "pathlib.WindowsPath"),
     }
-)
-STARTS = (
-    (b"version https://git-lfs", "a git-lfs pointer: run `git lfs pull` where it came from"),
-    (b"<", "a web page, probably an error message of the site: download the file again"),
-    (b"{", "JSON text, probably an error message of the site: download the file again"),
-    (b"\x1f\x8b", "a gzip archive: unpack it first"),
-    (b"7z\xbc\xaf", "a 7z archive: unpack it first"),
-    (b"Rar!", "a rar archive: unpack it first"),
-    (b"\x89HDF", "an HDF5 file, as Keras writes; only PyTorch checkpoints are read"),
-    (b"GGUF", "a GGUF file; only PyTorch checkpoints are read"),
 )
 
 
@@ -107,21 +98,8 @@ def read_foreign_file(
     if start[8:9] == b"{":
         return dict(read_stream(file, size, source)[0])
     if start.startswith(b"\x80"):
-        return _outermost(*open_legacy(file, size, source), source, frozenset(skip))
-    raise CheckpointError(f"{source!r} is not a checkpoint but {_described(start)}")
-
-
-def _described(start: bytes) -> str:
-    """What a file is, by its first bytes."""
-    if not start:
-        return "empty: fetch it again"
-    if start[257:262] == b"ustar":
-        return "a tar archive; torch wrote such checkpoints until 2017: load and save it with 0.4"
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    for magic, description in STARTS:
-        if text.startswith(magic):
-            return description
-    return f"of an unknown kind (it begins with {start[:12]!r})"
+        return _read_legacy(file, size, source, frozenset(skip))
+    raise CheckpointError(f"{source!r} is not a checkpoint but {described(start)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,14 +273,23 @@ def _program(members: Mapping[str, zipfile.ZipInfo], source: str) -> str:
     return found[0]
 
 
+def _read_legacy(
+    file: BufferedIOBase, size: int, source: str, skip: frozenset[str]
+) -> dict[Any, Any]:
+    tree, load = open_legacy(file, size, source)
+    return _outermost(tree, load, source, skip)
+
+
 def open_legacy(
     file: BufferedIOBase, size: int, source: str
 ) -> tuple[Any, Callable[[Storage], Tensor]]:
-    """Read five pickles (magic, version, system, structure, keys), then the storages' bytes.
+    """Read a file of five pickles: magic, version, system, structure, keys; then storages' bytes.
 
     Returns:
         The structure, in which `Storage`s stand for tensors, and what reads one of them.
-    Raises: as `read_foreign` does.
+    Raises:
+        UnsafeModel: it asks for code to be run, or is another kind of pickle.
+        CheckpointError: damaged, truncated or beyond the limits.
     """
     storages = Storages(source)
     try:

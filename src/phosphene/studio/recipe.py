@@ -144,7 +144,9 @@ class Imagine(_Plain):
         (), max_length=64, description="pictures to resemble: each `path` or `path:weight`"
     )
     start: Start = Field("auto", description="where the search starts")
-    optimiser: Optimiser = Field("adam", description="which rule takes the steps")
+    optimiser: Optimiser | None = Field(
+        None, description="which rule takes the steps; none = the model's default"
+    )
     learning_rate: float | None = Field(
         None, gt=0, le=10, description="size of the steps; none = the model's default"
     )

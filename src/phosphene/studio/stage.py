@@ -32,7 +32,7 @@ from phosphene.prompting.objective import (
 from phosphene.prompting.optimise import ObjectiveAt, Optimising
 from phosphene.prompting.prompt import Phrase, Story, parse
 from phosphene.studio.artifact import Platform, Surroundings
-from phosphene.studio.recipe import Imagine, split_weight
+from phosphene.studio.recipe import Imagine, Optimiser, split_weight
 from phosphene.zoo import Zoo
 from phosphene.zoo.fetch import beside, identity, with_needs
 
@@ -55,11 +55,16 @@ class Defaults:
     """What a recipe leaves to the model."""
 
     iterations: int = 500
+    optimiser: Optimiser = "adam"
     learning_rate: float = 0.1
     num_cutouts: int = 32
 
 
-DEFAULTS = {"emoji-vqgan": Defaults(iterations=60, learning_rate=0.03, num_cutouts=12)}
+DEFAULTS = {
+    "emoji-vqgan": Defaults(
+        iterations=50, optimiser="novograd", learning_rate=0.015, num_cutouts=12
+    )
+}
 SKETCHES = "sketches"  # family of the models that hold starts
 DEFAULT_SIZE = 256  # px, of models whose card names none
 
@@ -106,6 +111,7 @@ class Stage:
     def settings(self) -> Optimising:
         """Settings of the optimisation."""
         assert self.recipe.iterations is not None
+        assert self.recipe.optimiser is not None
         assert self.recipe.learning_rate is not None
         return Optimising(
             iterations=self.recipe.iterations,
@@ -230,6 +236,7 @@ def _complete(recipe: Imagine, story: Story, size: int) -> Imagine:
             "iterations": iterations,
             "width": recipe.width or size,
             "height": recipe.height or size,
+            "optimiser": recipe.optimiser or default.optimiser,
             "learning_rate": recipe.learning_rate or default.learning_rate,
             "num_cutouts": recipe.num_cutouts or default.num_cutouts,
             "story_every": recipe.story_every or share,

@@ -12,6 +12,7 @@ from torch import Tensor
 from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.core.weights import save_weights
+from phosphene.zoo.biggan import biggan_file, read_biggan
 from phosphene.zoo.card import Card, Converted
 from phosphene.zoo.registry import WEIGHTS_FILE, model_folder, refuse_shipped_name, register
 from phosphene.zoo.stylegan import read_stylegan2
@@ -26,6 +27,8 @@ class Kind:
 
     Args:
         config: What file describes the checkpoint; None where it describes itself.
+        beside: Whether that file is looked for beside the checkpoint when it is not named.
+        locate: The file of the checkpoint, which may be named by its folder.
         read: Checkpoint, and that file, to tensors under our names and the config of the network.
     """
 
@@ -34,7 +37,14 @@ class Kind:
     noun: str
     source: str
     config: str | None
-    read: Callable[[Path, Path], Read]
+    read: Callable[[Path, Path | None], Read]
+    beside: bool = False
+    locate: Callable[[Path], Path] = lambda checkpoint: checkpoint
+
+
+def _read_taming(checkpoint: Path, config: Path | None) -> Read:
+    assert config is not None
+    return read_taming(checkpoint, config)
 
 
 KINDS: Mapping[str, Kind] = {
@@ -44,7 +54,7 @@ KINDS: Mapping[str, Kind] = {
         noun="VQGAN",
         source="trained with CompVis taming-transformers or latent-diffusion",
         config="the .yaml published with it",
-        read=read_taming,
+        read=_read_taming,
     ),
     "stylegan2": Kind(
         family="gan",
@@ -53,6 +63,16 @@ KINDS: Mapping[str, Kind] = {
         source="trained with NVIDIA's stylegan2-ada-pytorch or stylegan3",
         config=None,
         read=lambda checkpoint, _: read_stylegan2(checkpoint),
+    ),
+    "biggan": Kind(
+        family="gan",
+        arch="biggan",
+        noun="BigGAN",
+        source="trained by DeepMind (pytorch-pretrained-BigGAN) or with ajbrock/BigGAN-PyTorch",
+        config="the config.json published with it",
+        beside=True,
+        read=read_biggan,
+        locate=biggan_file,
     ),
 }
 
@@ -70,7 +90,7 @@ def convert(
 
     Args:
         kind: One of `KINDS`: where the checkpoint comes from.
-        checkpoint: The file.
+        checkpoint: The file, or its folder where kinds come in one.
         config: The file published with it, for kinds that have one.
         name: What to call it.
         home: Where the user's models live; see `registry.home`.
@@ -86,12 +106,12 @@ def convert(
     if known is None:
         hint = did_you_mean(kind, KINDS)
         raise RecipeError(f"cannot convert {kind[:40]!r}{hint}; known: {', '.join(KINDS)}")
-    if known.config is not None and config is None:
+    if known.config is not None and config is None and not known.beside:
         raise RecipeError(f"a {kind} checkpoint needs a second file: {known.config}")
     if known.config is None and config is not None:
         raise RecipeError(f"a {kind} checkpoint describes itself; leave {str(config)[:80]!r} out")
     draft = _draft(known, name, checkpoint)
-    tensors, values = known.read(checkpoint, config or checkpoint)
+    tensors, values = known.read(checkpoint, config)
     path = model_folder(name, home) / WEIGHTS_FILE
     save_weights(path, tensors, values, dtype)
     measured = {
@@ -99,7 +119,9 @@ def convert(
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
         "sha256": sha256_of(path),
         "bytes": path.stat().st_size,
-        "converted": Converted(file=_shown(checkpoint.name), sha256=sha256_of(checkpoint)),
+        "converted": Converted(
+            file=_shown(checkpoint.name), sha256=sha256_of(known.locate(checkpoint))
+        ),
     }
     card = draft.model_copy(update=measured)
     register(card, home)
@@ -111,6 +133,13 @@ def convert_taming(
 ) -> Card:
     """Convert a published VQGAN; see `convert`."""
     return convert("taming", checkpoint, config, name, home, dtype=dtype)
+
+
+def convert_biggan(
+    checkpoint: Path, config: Path | None, name: str, home: Path, dtype: torch.dtype | None = None
+) -> Card:
+    """Convert a published BigGAN; see `convert`."""
+    return convert("biggan", checkpoint, config, name, home, dtype=dtype)
 
 
 def _draft(kind: Kind, name: str, checkpoint: Path) -> Card:

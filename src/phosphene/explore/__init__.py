@@ -1,0 +1,1 @@
+"""Wandering in latent spaces: geometry, paths, breeding, directions, inversion. Knows no model."""
