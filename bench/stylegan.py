@@ -180,7 +180,11 @@ def our_steps(side: int, batch: int, mixed_precision: bool) -> Callable[[], obje
 def row(bench: str, works: dict[str, Callable[[], object]], runs: int, calls: int = 1) -> None:
     """Measure in turn, and report CPU seconds of a call, and how many times ours goes into it."""
     found = {name: value / calls for name, value in cpu_seconds(works, runs).items()}
-    work = {f"{name}_gflop": gflop(works[name]) / calls for name in ("peer", "fp32")}
+    if found.keys() == {"peer"}:
+        report(bench=bench, peer_as_installed_seconds=found["peer"])
+        return
+    # torch's counter fails on gradients of gradients, so training goes without
+    work = {f"{name}_gflop": gflop(works[name]) for name in ("peer", "fp32") if calls == 1}
     ratios = {f"ratio_{name}": found["peer"] / found[name] for name in ("fp32", "bf16")}
     report(bench=bench, **{f"{k}_seconds": v for k, v in found.items()}, **ratios, **work,
            threads=torch.get_num_threads())  # fmt: skip
@@ -191,8 +195,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--runs", type=int, default=3, help="counted calls of each")
     arguments.add_argument("--only", choices=("sampling", "training"), help="leave out the other")
+    arguments.add_argument(
+        "--as-installed", action="store_true", help="the peer alone, without our process set-up"
+    )
     chosen = arguments.parse_args()
-    runtime.prepare()
+    if not chosen.as_installed:
+        runtime.prepare()
     torch.manual_seed(0)
     module = peer()
     with (
@@ -201,17 +209,13 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         for batch in (1, 4) if chosen.only != "training" else ():
-            row(
-                f"stylegan2 sampling 256 px batch {batch}",
-                sampling(module, 256, batch),
-                chosen.runs,
-            )
+            works = sampling(module, 256, batch)
+            works = {"peer": works["peer"]} if chosen.as_installed else works
+            row(f"stylegan2 sampling 256 px batch {batch}", works, chosen.runs)
         if chosen.only != "sampling":
-            works = {
-                "peer": peer_steps(module, 64, 8, folder),
-                "fp32": our_steps(64, 8, False),
-                "bf16": our_steps(64, 8, True),
-            }
+            works = {"peer": peer_steps(module, 64, 8, folder)}
+            if not chosen.as_installed:
+                works |= {"fp32": our_steps(64, 8, False), "bf16": our_steps(64, 8, True)}
             row("stylegan2 training 64 px batch 8", works, chosen.runs, PENALTY_EVERY)
 
 

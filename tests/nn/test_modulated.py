@@ -10,6 +10,7 @@ from phosphene.nn.modulated import (
     convolve,
     demodulation,
     energy_of,
+    laid_out_to_go_up,
     modulated_conv2d,
 )
 from phosphene.nn.resample import double
@@ -40,6 +41,14 @@ def test_agrees_with_the_equations(form, up: bool, count: int) -> None:
     last = x.contiguous(memory_format=torch.channels_last)
     again = modulated_conv2d(last, weight, styles, scale=scale, up=up, form=form)
     torch.testing.assert_close(again, found, atol=1e-5, rtol=1e-4)
+
+
+def test_the_layout_changes_no_value() -> None:
+    x, weight = torch.randn(1, 5, 4, 6), torch.randn(7, 5, 3, 3)
+    laid = laid_out_to_go_up(weight)
+    assert torch.equal(laid, weight)
+    assert laid.transpose(0, 1).is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(convolve(x, laid, up=True), convolve(x, weight, up=True))
 
 
 def test_demodulation_gives_unit_deviation() -> None:

@@ -38,6 +38,12 @@ def energy_of(weight: Float[Tensor, "o i k k"]) -> Float[Tensor, "o i"]:
     return wide(weight).square().sum((2, 3))
 
 
+def laid_out_to_go_up(weight: Float[Tensor, "o i k k"]) -> Float[Tensor, "o i k k"]:
+    """The same weights in the memory order that going up reads; else it is made at each call."""
+    turned = weight.transpose(0, 1).contiguous(memory_format=torch.channels_last)
+    return turned.transpose(0, 1)
+
+
 def convolve(
     x: Float[Tensor, "b i h w"],
     weight: Float[Tensor, "o i k k"],

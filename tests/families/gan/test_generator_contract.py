@@ -16,6 +16,10 @@ from tests.shelf import NoShelf
 TINY = {
     "dcgan": ("DCGANConfig", {"resolution": 16, "width": 4, "z_dim": 6}),
     "progan": ("ProGANConfig", {"resolution": 16, "width": 8, "base_width": 8, "z_dim": 6}),
+    "stylegan2": (
+        "StyleGAN2Config",
+        {"resolution": 16, "z_dim": 6, "w_dim": 8, "channel_base": 128, "channel_max": 16},
+    ),
     "fastgan": ("FastGANConfig", {"resolution": 32, "width": 4, "z_dim": 6}),
 }
 

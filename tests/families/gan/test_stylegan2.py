@@ -1,5 +1,6 @@
 """StyleGAN2's generator: the contract of all generators, and what styles promise."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,8 +13,12 @@ from phosphene.core.protocols import Decoder, Styled
 from phosphene.core.rng import Rng
 from phosphene.core.weights import read_weights, save_weights
 from phosphene.families.gan.generator import StyledGenerator
+from phosphene.families.gan.settings import GANTraining
 from phosphene.families.gan.stylegan2 import Generator, build
 from phosphene.families.gan.stylegan2_config import StyleGAN2Config
+from phosphene.families.gan.stylegan2_discriminator import Discriminator
+from phosphene.families.gan.training import GANLearner
+from phosphene.training.augment import NoAugment
 from tests.shelf import NoShelf
 
 BASE = StyleGAN2Config(
@@ -194,6 +199,33 @@ def test_it_learns_a_few_pictures() -> None:
         optimiser.step()
         errors.append(error.item())
     assert errors[-1] < 0.1 * errors[0]
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_the_learner_trains_it(bf16: bool) -> None:
+    shape = config(num_classes=3)
+    settings = GANTraining(
+        r1_gamma=1.0,
+        r1_every=1,
+        path_weight=2.0,
+        path_every=1,
+        style_mixing_prob=0.9,
+        conditional=True,
+        bf16=bf16,
+    )
+    torch.manual_seed(1)
+    made, average, judge = Generator(shape), Generator(shape), Discriminator(shape)
+    own = {"config": shape.to_dict(), "class_names": ("a", "b", "c")}
+    student = GANLearner(made, average, judge, settings, NoAugment(), **own)
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    pictures = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8)
+    batch = {"images": pictures, "classes": torch.tensor([0, 1, 2, 0])}
+    for index in range(2):
+        said = student.step(batch, index, 2, Rng((index,)))
+        assert all(math.isfinite(value) for value in said.values())
+    still = [name for name, value in made.state_dict().items() if torch.equal(value, before[name])]
+    assert all(name.endswith("noise_const") for name in still), "some weight never learns"
+    assert "w_avg" not in still
 
 
 def test_mixtures_of_classes_differ_from_both() -> None:

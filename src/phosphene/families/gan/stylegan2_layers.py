@@ -13,7 +13,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from phosphene.nn.equalised import LEAKY_GAIN, EqualLinear, clamped, leaky, wide
-from phosphene.nn.modulated import cheaper_form, demodulation, energy_of, modulated_conv2d
+from phosphene.nn.modulated import (
+    cheaper_form,
+    demodulation,
+    energy_of,
+    laid_out_to_go_up,
+    modulated_conv2d,
+)
 
 
 def unit_scale(x: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
@@ -113,15 +119,14 @@ class StyledConv(nn.Module):
         styles = self.affine(w)
         energy = self._frozen("energy", energy_of)
         scale = demodulation(energy, styles) * total
-        y = modulated_conv2d(
-            x, self.weight, styles, scale=scale, up=self.up, form=cheaper_form(x, self.weight)
-        )
-        shift = (wide(self.bias) * total)[None, :, None, None]
+        weight = self._frozen("laid out", laid_out_to_go_up) if self.up else self.weight
+        form = cheaper_form(x, weight)
+        y = modulated_conv2d(x, weight, styles, scale=scale, up=self.up, form=form)
+        # not first added to one another: that map would lie across channels-last, and cost 10x
         if self.layer_noise:
-            strength = wide(self.noise_strength) * total
-            grain = self.noise_const if noise is None else noise
-            shift = shift + wide(grain) * strength
-        y = y.add_(shift.to(y.dtype))
+            grain = wide(self.noise_const if noise is None else noise)
+            y = y.add_((grain * (wide(self.noise_strength) * total)).to(y.dtype))
+        y = y.add_((wide(self.bias) * total).to(y.dtype)[:, None, None])
         return leaky(y, None if self.clamp is None else self.clamp * gain)
 
     def _frozen(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
