@@ -21,6 +21,7 @@ from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder
 from phosphene.core.rng import Rng
 from phosphene.core.weights import load_into
+from phosphene.nn.averaging import follow
 from phosphene.nn.schedules import cosine_rate
 from phosphene.prompting.perceptor import EmojiPerceptor, PerceptorConfig, TokenReader
 
@@ -118,7 +119,7 @@ class ContrastiveLearner:
         log: dict[str, float] = {}
         for turn in range(s.rounds):
             log |= self._round(images, states, mask, size, rng.fork("round").fork(turn))
-            self._update_average(index * s.rounds + turn)
+            follow(self.average, self.model, s.ema, index * s.rounds + turn)
         return log | {"scale": float(self.model.log_scale.detach().exp()), "lr": rate}
 
     def _round(
@@ -136,12 +137,6 @@ class ContrastiveLearner:
             push = rng.fork("attack").uniform(len(views))[0].sqrt() * s.adversarial_step
             attacked = views + views.grad.sign() * push.view(-1, 1, 1, 1)
         return log | self._learn(attacked.detach(), states, mask, "attacked_")
-
-    @torch.no_grad()
-    def _update_average(self, index: int) -> None:
-        decay = min(self.settings.ema, (1 + index) / (10 + index))
-        averaged = list(self.average.state_dict().values())
-        torch._foreach_lerp_(averaged, list(self.model.state_dict().values()), 1 - decay)
 
     def _learn(self, views: Images, states: Tensor, mask: Tensor, prefix: str) -> dict[str, float]:
         """One optimiser step on views and their captions; the views' gradient is kept."""

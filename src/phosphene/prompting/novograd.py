@@ -18,7 +18,8 @@ class NovoGrad(torch.optim.Optimizer):
     Both moments are corrected for their start at zero, as Adam's are. The mean runs over all but
     the first axis: samples of a batch do not see one another, and a step of `lr` moves numbers by
     `lr` on average, as with Adam. Source: Ginsburg et al. 2019, "Stochastic Gradient Methods with
-    Layer-wise Adaptive Moments", with a latent for a layer.
+    Layer-wise Adaptive Moments", with a latent for a layer; they divide each gradient before the
+    mean is taken, here the mean is divided, as Adam does.
     """
 
     def __init__(

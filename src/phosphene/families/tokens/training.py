@@ -19,6 +19,7 @@ from phosphene.core.images import Images, from_uint8
 from phosphene.core.rng import Rng
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
+from phosphene.nn.averaging import follow
 from phosphene.nn.layers import channels_last
 from phosphene.nn.schedules import cosine_rate
 
@@ -184,9 +185,7 @@ class VQGANLearner:
         self.usage[dead] = self.settings.restart_below * 5
 
     def _update_average(self, index: int) -> None:
-        decay = min(self.settings.ema, (1 + index) / (10 + index))
-        averaged = list(self.average.state_dict().values())
-        torch._foreach_lerp_(averaged, list(self.model.state_dict().values()), 1 - decay)
+        follow(self.average, self.model, self.settings.ema, index)
         # the table follows the codes by itself; a revived code must not be mixed with the dead
         self.average.quantize.load_state_dict(self.model.quantize.state_dict())
 
