@@ -78,6 +78,10 @@ class MissingTool(PhospheneError):
     """An optional program or package is not installed."""
 
 
+class ProcessFailed(PhospheneError):
+    """Another process of the same run failed."""
+
+
 class Diverged(PhospheneError):
     """A training died: numbers stopped being finite, or a GAN collapsed."""
 

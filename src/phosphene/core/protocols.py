@@ -100,6 +100,7 @@ class Learner(Protocol):
 
     `step` makes one optimiser step on a batch and returns what to log. Randomness comes only from
     `rng`, which the loop keys by the step's index, so that a resumed run continues bit for bit.
+    One that works through a batch in parts, one after the other, has `groups: int` besides.
     """
 
     def step(

@@ -8,6 +8,11 @@ drawn twice gives the same numbers, and `fork` names a new, independent stream.
     z = rng.fork("z").normal(100)           # 2 100; row 0 is what Rng((7,)) would have drawn
     for i in range(500):
         noise = rng.fork("cutouts").fork(i).normal(3, 64, 64)
+
+Where several processes share a batch, each draws for the whole of it and keeps its rows:
+
+    rng = Rng((7,)).part_of(team)
+    z = rng.normal(4, 100)[0]               # of two processes: rows 0-3 or 4-7 of normal(8, 100)
 """
 
 import hashlib
@@ -20,6 +25,7 @@ import torch
 from torch import Tensor
 
 from phosphene.core.errors import RecipeError
+from phosphene.core.team import ALONE, Team
 
 MAX_SEED = 2**63 - 1
 # named, because torch's defaults are the caller's to change (`with torch.device("meta")`)
@@ -33,12 +39,14 @@ class Rng:
     Args:
         seeds: One integer in [0, 2^63) for each sample.
         purpose: Name of the stream; extended by `fork`.
+        team: The processes that share each draw.
     Raises:
         RecipeError: no seed, or a seed out of range.
     """
 
     seeds: tuple[int, ...]
     purpose: str = ""
+    team: Team = ALONE
 
     def __post_init__(self) -> None:
         if not self.seeds:
@@ -59,7 +67,11 @@ class Rng:
         """Name an independent stream of the same seeds; `fork(1)` and `fork("1")` are the same."""
         # escaped as in JSON pointers, so that fork("a/b") is not fork("a").fork("b")
         escaped = str(name).replace("~", "~0").replace("/", "~1")
-        return Rng(self.seeds, f"{self.purpose}/{escaped}")
+        return Rng(self.seeds, f"{self.purpose}/{escaped}", self.team)
+
+    def part_of(self, team: Team) -> "Rng":
+        """The same streams, of which each process of a team sees the samples that are its own."""
+        return Rng(self.seeds, self.purpose, team)
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -73,23 +85,36 @@ class Rng:
         for seed in self.seeds:
             yield torch.Generator().manual_seed(self._key(seed))
 
-    def normal(self, *shape: int) -> Tensor:
-        """Draw standard normal values, shape (b, *shape), float32, on the CPU."""
-        return torch.stack([torch.randn(shape, generator=g, **_PLAIN) for g in self._generators()])
+    def normal(self, *shape: int, samples: int = 0) -> Tensor:
+        """Draw standard normal values, shape (b, *shape), float32, on the CPU.
 
-    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
+        Args:
+            samples: The axis of `shape` that is shared out among the processes of a team.
+        """
+        whole = self._whole(shape, samples)
+        drawn = [torch.randn(whole, generator=g, **_PLAIN) for g in self._generators()]
+        return self.team.rows(torch.stack(drawn), dim=samples + 1)
+
+    def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0, samples: int = 0) -> Tensor:
         """Draw values uniform in [low, high], shape (b, *shape), float32, on the CPU.
 
-        `high` itself comes only by rounding, never with the defaults.
+        `high` itself comes only by rounding, never with the defaults. For `samples` see `normal`.
         """
-        drawn = torch.stack([torch.rand(shape, generator=g, **_PLAIN) for g in self._generators()])
-        return drawn * (high - low) + low
+        whole = self._whole(shape, samples)
+        drawn = torch.stack([torch.rand(whole, generator=g, **_PLAIN) for g in self._generators()])
+        return self.team.rows(drawn, dim=samples + 1) * (high - low) + low
 
     def integers(self, *shape: int, high: int) -> Tensor:
         """Draw integers uniform in [0, high), shape (b, *shape), int64, on the CPU."""
-        return torch.stack(
-            [torch.randint(high, shape, generator=g, device="cpu") for g in self._generators()]
-        )
+        whole = self._whole(shape, 0)
+        drawn = [torch.randint(high, whole, generator=g, device="cpu") for g in self._generators()]
+        return self.team.rows(torch.stack(drawn), dim=1)
+
+    def _whole(self, shape: tuple[int, ...], samples: int) -> tuple[int, ...]:
+        """The shape for all processes together."""
+        if self.team.size == 1:
+            return shape
+        return (*shape[:samples], shape[samples] * self.team.size, *shape[samples + 1 :])
 
     def dice(self) -> random.Random:
         """Return a Python generator for many small choices; of a single-sample `Rng` only.

@@ -20,6 +20,7 @@ from phosphene.core.images import Images, from_uint8
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder
 from phosphene.core.rng import Rng
+from phosphene.core.team import ALONE, Team
 from phosphene.core.weights import load_into
 from phosphene.nn.averaging import follow
 from phosphene.nn.schedules import cosine_rate
@@ -69,12 +70,16 @@ class ContrastiveLearner:
         features: Mapping[str, Tensor],
         painter: Autoencoder | None,
         rng: Rng,
+        *,
+        team: Team = ALONE,
     ) -> None:
         """Start from `features`, a folded `FeatureNet`'s weights.
 
         Args:
             painter: Repaints some views; None repaints none.
             rng: Of one seed; draws the new layers.
+            team: The processes that learn together. All captions of the whole batch are told apart;
+                which views are repainted, and with whose codes, each decides for its part.
         Raises:
             CheckpointError: `features` are not those of a folded `FeatureNet`.
             RecipeError: no rounds.
@@ -92,7 +97,7 @@ class ContrastiveLearner:
             network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model.requires_grad_(True)
         self.average.requires_grad_(False).load_state_dict(self.model.state_dict())
-        self.settings, self.painter = settings, painter
+        self.settings, self.painter, self.team = settings, painter, team
         pretrained = list(self.model.image.features.parameters())
         known = {id(p) for p in pretrained}
         fresh = [p for p in self.model.parameters() if id(p) not in known]
@@ -107,7 +112,7 @@ class ContrastiveLearner:
 
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
         """Learn from uint8 `batch["images"]` and `batch["captions"]`; returns the losses."""
-        s = self.settings
+        s, rng = self.settings, rng.part_of(self.team)
         rate = cosine_rate(s.learning_rate, index, total, s.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["share"]
@@ -140,13 +145,14 @@ class ContrastiveLearner:
 
     def _learn(self, views: Images, states: Tensor, mask: Tensor, prefix: str) -> dict[str, float]:
         """One optimiser step on views and their captions; the views' gradient is kept."""
-        texts = self.model.read(states, mask)
-        seen = F.normalize(self.model.image(views), dim=1)
+        texts = self.team.gather(self.model.read(states, mask))
+        seen = self.team.gather(F.normalize(self.model.image(views), dim=1))
         logits = seen @ texts.T * self.model.log_scale.clamp(max=4.6052).exp()
         target = torch.arange(len(logits))
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self.team.average_gradients(self.model.parameters())
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         right = (logits.detach().argmax(dim=1) == target).float().mean()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
+from phosphene.core.team import ALONE, Team
 from phosphene.studio.imagine import imagine
 from phosphene.studio.recipe import Imagine, Recipe, Sample, Train, with_seed
 from phosphene.studio.sample import sample
@@ -25,6 +26,8 @@ def run(
     device: str = "cpu",
     folder: Path | None = None,
     resume: bool = False,
+    *,
+    team: Team = ALONE,
 ) -> Iterator[Step]:
     """Carry out a recipe.
 
@@ -32,6 +35,7 @@ def run(
         device: `cpu`, `cuda`, `cuda:1`, `mps`, or `auto` for the best.
         folder: Where the run keeps its files (see `folder.py`); None writes nothing.
         resume: Go on from the folder's checkpoint, to the same result bit for bit.
+        team: The processes that train together; see `training.processes`.
     Yields:
         A step for each moment worth looking at.
     Raises:
@@ -49,4 +53,4 @@ def run(
             case Sample():
                 yield from sample(with_seed(recipe), zoo, device)
             case Train():
-                yield from train(recipe, zoo, device, folder)
+                yield from train(recipe, zoo, device, folder, team=team)

@@ -14,6 +14,7 @@ from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.protocols import Autoencoder, Learner, Step
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import painting_dtype
+from phosphene.core.team import ALONE, Team
 from phosphene.core.weights import save_weights
 from phosphene.families.tokens.training import VQGANLearner, VQGANTraining
 from phosphene.families.tokens.vqgan import VQGANConfig
@@ -35,18 +36,24 @@ NUM_SHOWN = 32  # held-out pictures on a sample sheet
 class Kind(NamedTuple):
     """A kind of learner: how it is made, and what its weights are to the zoo."""
 
-    make: Callable[[Train, Zoo, Source], Learner]
+    make: Callable[[Train, Zoo, Source, Team], Learner]
     family: str
     arch: str | None  # None: the recipe's model names it
 
 
 def train(
-    recipe: Train, zoo: Zoo, device: str = "cpu", folder: Path | None = None
+    recipe: Train,
+    zoo: Zoo,
+    device: str = "cpu",
+    folder: Path | None = None,
+    *,
+    team: Team = ALONE,
 ) -> Iterator[Step]:
     """Train, or go on training, and write the weights at the end.
 
     Args:
         folder: The run's; the recipe's `output` if None.
+        team: The processes that train together. What comes out is the same to rounding.
     Yields:
         A step an optimiser step; with images when a sample sheet was made.
     Raises:
@@ -64,16 +71,19 @@ def train(
     kind = LEARNERS[recipe.learner]
     source = _source(recipe, recipe.data, siblings=recipe.siblings)
     shown = _shown(recipe, recipe.data)
-    learner = kind.make(recipe, zoo, source)
-    RunFolder(place).begin(recipe, resume=True)
+    learner = kind.make(recipe, zoo, source, team)
+    groups = getattr(learner, "groups", 1)
+    batches = Batches(source, recipe.batch_size, recipe.seed, team=team, groups=groups)
+    if team.leads:
+        RunFolder(place).begin(recipe, resume=True)
     schedule = Schedule(
         steps=recipe.steps,
         checkpoint_every=recipe.checkpoint_every,
         sheet_every=recipe.sheet_every,
     )
-    batches = Batches(source, recipe.batch_size, recipe.seed)
-    yield from train_loop(learner, batches, shown, schedule, place, recipe.seed)
-    export(learner, kind, recipe, place / f"{recipe.name}.safetensors")
+    yield from train_loop(learner, batches, shown, schedule, place, recipe.seed, team=team)
+    if team.leads:
+        export(learner, kind, recipe, place / f"{recipe.name}.safetensors")
 
 
 def export(learner: Learner, kind: Kind, recipe: Train, path: Path) -> None:
@@ -84,23 +94,27 @@ def export(learner: Learner, kind: Kind, recipe: Train, path: Path) -> None:
     save_weights(path, network.state_dict(), config, torch.float16)
 
 
-def _vqgan(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
+def _vqgan(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
     config = settings_of(VQGANConfig, recipe.model, "model")
     settings = settings_of(VQGANTraining, recipe.settings, "settings")
     features = zoo.load(recipe.features)
-    return VQGANLearner(config, settings, features, Rng((recipe.seed,), "/learner"))
+    return VQGANLearner(config, settings, features, Rng((recipe.seed,), "/learner"), team)
 
 
-def _perceptor(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
+def _perceptor(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
     config = settings_of(PerceptorConfig, recipe.model, "model")
     settings = settings_of(ContrastiveTraining, recipe.settings, "settings")
     text, features = zoo.load(recipe.text), zoo.load(recipe.features).state_dict()
     painter = _painter(recipe.painter, zoo) if recipe.painter else None
     rng = Rng((recipe.seed,), "/learner")
-    return ContrastiveLearner(config, settings, text, features, painter, rng)
+    return ContrastiveLearner(config, settings, text, features, painter, rng, team=team)
 
 
-def _sketches(recipe: Train, zoo: Zoo, _source: Source) -> Learner:
+def _sketches(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
+    if team.size > 1:
+        raise Unsupported(
+            f"sketches are drawn in one pass by one process, not by {team.size}; leave --devices"
+        )
     if recipe.painter is None:
         raise RecipeError("sketches need a painter; name an autoencoder in the recipe")
     return SketchLearner(_painter(recipe.painter, zoo), zoo.load(recipe.text))

@@ -14,8 +14,10 @@ from torch import nn
 
 from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.core.rng import Rng
+from phosphene.core.team import ALONE, Team
+from phosphene.families.gan.abilities import Augment
 from phosphene.families.gan.settings import GANTraining
-from phosphene.families.gan.training import Augment, GANLearner
+from phosphene.families.gan.training import GANLearner
 from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
 from phosphene.training.augment import AdaptiveAugment, DiffAugment, NoAugment
@@ -78,8 +80,8 @@ class Opponent:
     ada_kimg: float = 100.0
 
 
-def gan_learner(recipe: Train, zoo: Zoo, source: Source) -> GANLearner:
-    """Make the learner of a recipe.
+def gan_learner(recipe: Train, zoo: Zoo, source: Source, team: Team = ALONE) -> GANLearner:
+    """Make the learner of a recipe, as one of a team of processes.
 
     Raises:
         RecipeError: an unknown family, key or value; or classes asked of data without any.
@@ -113,6 +115,7 @@ def gan_learner(recipe: Train, zoo: Zoo, source: Source) -> GANLearner:
         _augment(opponent),
         config=config.to_dict(),
         class_names=names,
+        team=team,
     )
 
 

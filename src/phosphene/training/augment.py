@@ -128,7 +128,7 @@ class AdaptiveAugment(NoAugment):
 def _jitter(images: Images, rng: Rng) -> Images:
     """Brightness by -0.5 to 0.5, saturation by 0 to 2, contrast by 0.5 to 1.5; alpha stays."""
     b, alpha = len(images), images[:, 3:]
-    light, vivid, hard = (u.view(-1, 1, 1, 1) for u in rng.uniform(3, b)[0])
+    light, vivid, hard = (u.view(-1, 1, 1, 1) for u in rng.uniform(3, b, samples=1)[0])
     x = images[:, :3] + (light - 0.5)
     grey = x.mean(dim=1, keepdim=True)
     x = (x - grey) * (2 * vivid) + grey if x.shape[1] == 3 else x
@@ -187,7 +187,7 @@ def _geometry(images: Images, p: float, rng: Rng) -> tuple[Homogeneous, Bool[Ten
     # a quarter turn of a picture that is not square would not fit its frame
     turns, angle = (4, math.pi / 2) if h == w else (2, math.pi)
     apply("turn", _turned(rng.fork("turn").integers(b, high=turns)[0] * angle))
-    x, y = rng.fork("step").uniform(2, b, low=-0.125, high=0.125)[0]
+    x, y = rng.fork("step").uniform(2, b, low=-0.125, high=0.125, samples=1)[0]
     apply("step", _moved((x * w).round(), (y * h).round()))
     size = torch.exp2(0.2 * rng.fork("size").normal(b)[0])
     apply("size", _scaled(size, size))
@@ -197,7 +197,7 @@ def _geometry(images: Images, p: float, rng: Rng) -> tuple[Homogeneous, Bool[Ten
     stretch = torch.exp2(0.2 * rng.fork("stretch").normal(b)[0])
     apply("stretch", _scaled(stretch, 1 / stretch))
     apply("again", _turned(rng.fork("again").uniform(b, low=-math.pi, high=math.pi)[0]), either)
-    x, y = 0.125 * rng.fork("move").normal(2, b)[0]
+    x, y = 0.125 * rng.fork("move").normal(2, b, samples=1)[0]
     apply("move", _moved(x * w, y * h))
     return total, touched
 

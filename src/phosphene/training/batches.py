@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.rng import Rng
+from phosphene.core.team import ALONE, Team
 from phosphene.training.example import Source
 
 AHEAD = 2  # batches prepared in advance
@@ -31,26 +32,44 @@ class Batches:
 
     Args:
         source: The examples. Where it has `siblings` n, n consecutive examples stay together.
-        batch_size: Examples a batch; batches run on over the end of an epoch.
+        batch_size: Examples a batch, of all processes together; batches run on over the end of an
+            epoch.
         seed: Decides the order.
         workers: Processes that prepare batches in `iterate`; 0 uses one thread.
+        team: Each process of it is given its part of each of a batch's `groups`.
     Raises:
         RecipeError: an empty source, or numbers out of range.
     """
 
-    def __init__(self, source: Source, batch_size: int, seed: int = 0, workers: int = 0) -> None:
+    def __init__(
+        self,
+        source: Source,
+        batch_size: int,
+        seed: int = 0,
+        workers: int = 0,
+        *,
+        team: Team = ALONE,
+        groups: int = 1,
+    ) -> None:
         if batch_size < 1:
             raise RecipeError(f"batch size {batch_size} is out of range; use 1 or more")
         if workers < 0:
             raise RecipeError(f"workers {workers} is out of range; use 0 or more")
         if len(source) < 1:
             raise RecipeError("the source holds no examples")
+        if batch_size % (team.size * groups) and team.size > 1:
+            groups_named = f" in {groups} groups" if groups > 1 else ""
+            raise RecipeError(
+                f"a batch of {batch_size} cannot be shared out over {team.size} "
+                f"processes{groups_named}; choose a multiple of {team.size * groups} as batch_size"
+            )
+        self.team, self.groups = team, groups
         self.source, self.batch_size, self.workers = source, batch_size, workers
         self.siblings = max(1, int(getattr(source, "siblings", 1)))
         self._seed = seed
 
     def indices(self, step: int) -> list[int]:
-        """The examples of batch `step` (0 or above)."""
+        """The examples of batch `step` (0 or above) that are this process's."""
         total, first = len(self.source), step * self.batch_size
         groups = -(-total // self.siblings)
         chosen = []
@@ -59,7 +78,7 @@ class Batches:
             group, member = divmod(place, self.siblings)
             order = _permutation(self._seed, epoch, groups)
             chosen.append(min(int(order[group]) * self.siblings + member, total - 1))
-        return chosen
+        return self.team.rows(torch.tensor(chosen), self.groups).tolist()
 
     def batch(self, step: int) -> Batch:
         """Return batch `step`; depends on the seed and the step alone."""

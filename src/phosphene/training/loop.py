@@ -4,6 +4,9 @@ A step depends on (seed, index, state) only: its batch and its noise are keyed b
 run that is killed and resumed from its last checkpoint ends in the same weights as one that never
 stopped (same machine, same thread count).
 
+Several processes (`core.team`) train as one: each learns from its part of every batch, and the
+first one alone writes.
+
 A run that dies (numbers not finite, collapse: see `watchdog`) goes back, once, to its last healthy
 checkpoint and on from there with a lower rate, if its learner knows how.
 """
@@ -19,9 +22,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from phosphene.core.errors import CheckpointError, Diverged
 from phosphene.core.files import make_folder, storage_error, write_bytes
-from phosphene.core.images import grid, save_png
+from phosphene.core.images import Images, grid, save_png
 from phosphene.core.protocols import Learner, Step
 from phosphene.core.rng import Rng
+from phosphene.core.team import ALONE, Team
 from phosphene.training.checkpoint import load_state, save_state
 from phosphene.training.watchdog import Watchdog
 
@@ -34,9 +38,9 @@ SHEET_COLUMNS = 16
 
 @runtime_checkable
 class BatchSource(Protocol):
-    """Batches keyed by step."""
+    """Batches keyed by step; of a team, each process's part."""
 
-    batch_size: int
+    batch_size: int  # of all processes together
 
     def batch(self, step: int) -> Mapping[str, Any]: ...
 
@@ -72,11 +76,14 @@ def train(
     schedule: Schedule,
     folder: Path,
     seed: int = 0,
+    *,
+    team: Team = ALONE,
 ) -> Iterator[Step]:
     """Train, saving into `folder`; continues from its checkpoint when there is one.
 
     Args:
         fixed: The batch that sample sheets show.
+        team: The processes that train together; all see the same folder.
     Yields:
         A Step an optimiser step, with the losses; with images when a sheet was made. After going
         back, one with the scalar `rolled_back`: the step it went back to.
@@ -85,8 +92,9 @@ def train(
         CheckpointError: the folder's checkpoint is damaged, or of another training.
         StorageError: the folder cannot be written.
     """
-    make_folder(folder)
-    run = _Run(learner, batches, schedule, folder, Rng((seed,), "/train"))
+    if team.leads:
+        make_folder(folder)
+    run = _Run(learner, batches, schedule, folder, Rng((seed,), "/train"), team=team)
     run.resume()
     while True:
         try:
@@ -107,9 +115,11 @@ class _Run:
         schedule: Schedule,
         folder: Path,
         rng: Rng,
+        *,
+        team: Team,
     ) -> None:
         self.learner, self.batches, self.schedule = learner, batches, schedule
-        self.folder, self.rng = folder, rng
+        self.folder, self.rng, self.team = folder, rng, team
         self.watchdog = Watchdog()
         self.start, self.rolled_back = 0, False
 
@@ -123,16 +133,24 @@ class _Run:
             seen += size
             log["kimg"] = (index + 1) * size / 1000
             log["seconds_per_kimg"] = (time.monotonic() - begun) / seen * 1000
-            last, images = index == total - 1, None
-            if last or (index + 1) % self.schedule.sheet_every == 0:
-                images = self.learner.preview(fixed, self.rng.fork("preview"))
-                columns = getattr(self.learner, "sheet_columns", SHEET_COLUMNS)
-                save_png(grid(images, columns), self.folder / f"sheet-{index + 1:06d}.png")
-            # before the checkpoint: a row too many is dropped on resuming, a missing one is lost
-            _append(self.folder / METRICS, {"step": index + 1, **log})
-            if last or (index + 1) % self.schedule.checkpoint_every == 0:
-                self.save(index + 1)
-            yield Step(index, total, images, log)
+            yield Step(index, total, self.record(index, fixed, log), log)
+
+    def record(
+        self, index: int, fixed: Mapping[str, Any], log: Mapping[str, float]
+    ) -> Images | None:
+        """Write what step `index` leaves: a row, now and then a sheet and a checkpoint."""
+        if not self.team.leads:
+            return None
+        last, images = index == self.schedule.steps - 1, None
+        if last or (index + 1) % self.schedule.sheet_every == 0:
+            images = self.learner.preview(fixed, self.rng.fork("preview"))
+            columns = getattr(self.learner, "sheet_columns", SHEET_COLUMNS)
+            save_png(grid(images, columns), self.folder / f"sheet-{index + 1:06d}.png")
+        # before the checkpoint: a row too many is dropped on resuming, a missing one is lost
+        _append(self.folder / METRICS, {"step": index + 1, **log})
+        if last or (index + 1) % self.schedule.checkpoint_every == 0:
+            self.save(index + 1)
+        return images
 
     def save(self, index: int) -> None:
         """Write the checkpoint before step `index`; also as the healthy one, if it is."""
@@ -159,11 +177,14 @@ class _Run:
         Raises:
             CheckpointError: it is damaged, or of a learner that is shaped otherwise.
         """
-        for left_over in self.folder.glob(".*.tmp"):  # a kill in the middle of writing
-            left_over.unlink(missing_ok=True)
         path = self.folder / CHECKPOINT
         if path.exists():
             self.load(path)
+        self.team.wait()  # all have read what will be overwritten
+        if not self.team.leads:
+            return
+        for left_over in self.folder.glob(".*.tmp"):  # a kill in the middle of writing
+            left_over.unlink(missing_ok=True)
         _drop_after(self.folder / METRICS, self.start)
 
     def load(self, path: Path) -> None:
@@ -195,6 +216,9 @@ class _Run:
         self.load(path)
         self.learner.temper(TEMPERED)
         self.rolled_back, self.watchdog = True, Watchdog()
+        self.team.wait()  # all have read what will be overwritten
+        if not self.team.leads:
+            return
         _drop_after(self.folder / METRICS, self.start)
         _append(self.folder / METRICS, {"step": self.start, "rolled_back": str(death)})
         self.save(self.start)  # a kill from now on resumes with the lower rates

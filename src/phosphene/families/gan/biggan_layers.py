@@ -11,6 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.core.team import ALONE, Team
+from phosphene.nn.shared import batch_norm
+
 FeatureMap = Float[Tensor, "_b _c _h _w"]
 NORM_MOMENTUM = 0.1
 _FEW_POSITIONS = 1024
@@ -29,6 +32,7 @@ class StandingNorm(nn.Module):
 
     mean: Tensor
     var: Tensor
+    team: Team = ALONE
 
     def __init__(self, channels: int, rows: int, eps: float) -> None:
         super().__init__()
@@ -65,9 +69,8 @@ class StandingNorm(nn.Module):
     def normalise(self, x: FeatureMap, scale: Tensor, shift: Tensor, truncation: float) -> Tensor:
         """Relu of the normalised map times scale plus shift (each b c or 1 c)."""
         if self.training:
-            x = F.batch_norm(
-                x, self.mean[-1], self.var[-1], training=True, momentum=self.momentum, eps=self.eps
-            )
+            averages = self.mean[-1], self.var[-1]
+            x = batch_norm(x, *averages, momentum=self.momentum, eps=self.eps, team=self.team)
         else:
             mean, var = (values.float() for values in self.averages(truncation))
             scale = scale.float() * torch.rsqrt(var + self.eps)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.images import Images
+from phosphene.core.team import ALONE, Team
 from phosphene.core.weights import Shelf, load_into
 from phosphene.families.gan.config import (
     Resolution,
@@ -163,17 +164,18 @@ def pixel_norm(x: Tensor) -> Tensor:
     return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + EPS)
 
 
-def spread_channel(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c+1 h w"]:
+def spread_channel(x: Float[Tensor, "b c h w"], team: Team = ALONE) -> Float[Tensor, "b c+1 h w"]:
     """Append how much features differ within groups of pictures, as one constant channel.
 
     The discriminator so sees when pictures are alike (section 3). Groups are of 4, or of the whole
-    batch where that does not divide.
+    batch (that of all processes) where that does not divide.
     """
-    b, c, h, w = x.shape
+    whole = team.gather(x.float())
+    b, c, h, w = whole.shape
     group = GROUP if b % GROUP == 0 else b
-    grouped = x.float().view(group, b // group, c, h, w)
+    grouped = whole.view(group, b // group, c, h, w)
     deviation = (grouped.var(dim=0, unbiased=False) + EPS).sqrt().mean(dim=(1, 2, 3))
-    channel = deviation.repeat(group).view(b, 1, 1, 1).expand(b, 1, h, w)
+    channel = team.rows(deviation.repeat(group)).view(-1, 1, 1, 1).expand(len(x), 1, h, w)
     return torch.cat([x, channel.to(x.dtype)], dim=1)
 
 
@@ -234,6 +236,8 @@ class Generator(_Growing):
 class Discriminator(_Growing):
     """Pictures of the full size to one logit each; it looks at them as small as it has grown."""
 
+    team: Team = ALONE
+
     def __init__(self, config: ProGANConfig) -> None:
         super().__init__(config)
         height, width, doublings = config.base
@@ -267,7 +271,7 @@ class Discriminator(_Growing):
             if self.fade < 1 and number == self.level - 1:
                 small = F.leaky_relu(self.look[number](_halved(seen, 1)), 0.2)
                 x = torch.lerp(small, x, self.fade)
-        x = F.leaky_relu(self.last(spread_channel(x)), 0.2)
+        x = F.leaky_relu(self.last(spread_channel(x, self.team)), 0.2)
         x = F.leaky_relu(self.whole(x.flatten(1)[:, :, None, None]), 0.2)
         logits: Tensor = self.verdict(x).flatten()
         if classes is not None:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from phosphene.core.team import ALONE, Team
 from phosphene.nn.equalised import LEAKY_GAIN, EqualLinear, clamped, leaky, wide
 from phosphene.nn.modulated import (
     cheaper_form,
@@ -177,17 +178,21 @@ class MinibatchStd(nn.Module):
     """Append how much the pictures of a group differ, as one more feature map.
 
     The discriminator so sees a lack of variety. A batch that does not split into groups of
-    `group_size` is split into the largest smaller ones that fit.
+    `group_size` is split into the largest smaller ones that fit. Of a team of processes, the batch
+    is that of all.
     """
+
+    team: Team = ALONE
 
     def __init__(self, group_size: int) -> None:
         super().__init__()
         self.group_size = group_size
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c+1 h w"]:
-        b, c, h, w = x.shape
+        whole = self.team.gather(wide(x))
+        b, c, h, w = whole.shape
         size = next(n for n in range(min(self.group_size, b), 0, -1) if b % n == 0)
-        groups = wide(x).reshape(size, b // size, c, h, w)
+        groups = whole.reshape(size, b // size, c, h, w)
         spread = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))
-        spread = spread.repeat(size)[:, None, None, None].expand(b, 1, h, w)
-        return torch.cat([x, spread.to(x.dtype)], dim=1)
+        own = self.team.rows(spread.repeat(size))[:, None, None, None].expand(len(x), 1, h, w)
+        return torch.cat([x, own.to(x.dtype)], dim=1)

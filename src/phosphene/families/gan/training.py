@@ -3,11 +3,14 @@
 A step is `d_steps` steps of the discriminator and `g_steps` of the generator. Losses and penalties
 are those of `nn.adversarial`; lazy penalties follow Karras et al. 2020, "Analyzing and Improving
 the Image Quality of StyleGAN", appendix B: a step of their own, now and then, scaled up.
+
+Of a team of processes each paints and judges its part of every batch; gradients, batch statistics
+and what is logged are those of the whole, so the weights are the same in all of them.
 """
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -17,59 +20,19 @@ from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import Images, from_uint8
 from phosphene.core.latent import Condition
 from phosphene.core.rng import Rng
+from phosphene.core.team import ALONE, Team
+from phosphene.families.gan.abilities import Augment, Growing, Matching, Redrawing, Tracking
 from phosphene.families.gan.generator import StyledNetwork, generator_of
 from phosphene.families.gan.settings import GANTraining
 from phosphene.nn.adversarial import LOSSES, gradient_penalty, path_lengths, r1_penalty
 from phosphene.nn.layers import channels_last
+from phosphene.nn.shared import share_statistics
 
 PATH_MEMORY = 0.99  # of the running mean of path lengths
 NUM_SHOWN = 64
 MOST_COLUMNS = 16
 
 Part = tuple[Tensor, Tensor | None]  # real pictures and their class weights
-
-
-@runtime_checkable
-class Augment(Protocol):
-    """What stands between pictures and the discriminator."""
-
-    strength: float
-
-    def __call__(self, images: Images, rng: Rng) -> Images: ...
-
-    def observe(self, real_sign: float, count: int) -> None: ...
-
-    def state(self) -> dict[str, Any]: ...
-
-    def load_state(self, state: Mapping[str, Any]) -> None: ...
-
-
-@runtime_checkable
-class Growing(Protocol):
-    """A network whose resolution grows while it learns; `progress` is the share of the run done."""
-
-    def grow(self, progress: float) -> None: ...
-
-
-@runtime_checkable
-class Matching(Protocol):
-    """A discriminator that must see real pictures as coarse as the painted ones are by now."""
-
-    def match(self, images: Images) -> Images: ...
-
-
-@runtime_checkable
-class Redrawing(Protocol):
-    """A discriminator with a loss of its own on real pictures (FastGAN)."""
-
-    def aside(self, images: Images) -> Tensor: ...
-
-
-@runtime_checkable
-class Tracking(Protocol):
-    """A styled network that keeps the running mean of w while it is trained."""
-
-    def track(self, w: Tensor) -> None: ...
 
 
 class GANLearner:
@@ -81,6 +44,7 @@ class GANLearner:
         discriminator: Pictures (and class weights) to logits, b first.
         config: Of the network, to be shipped with it.
         class_names: Of the data; as many as the network has classes.
+        team: The processes that learn together, from equal seeds.
     Raises:
         Unsupported: a setting for styled networks, and the network has no styles.
     """
@@ -95,12 +59,15 @@ class GANLearner:
         *,
         config: Mapping[str, Any],
         class_names: tuple[str, ...] = (),
+        team: Team = ALONE,
     ) -> None:
         self.styled = hasattr(network, "synthesis")
         if not self.styled and (settings.path_weight or settings.style_mixing_prob):
             raise Unsupported(
                 "path_weight and style_mixing_prob are for networks with styles; set them to 0"
             )
+        self.team = team
+        share_statistics((network, discriminator), team)
         self.network = channels_last(network).train()
         self.discriminator = channels_last(discriminator).train()
         average.load_state_dict(network.state_dict())
@@ -119,8 +86,15 @@ class GANLearner:
         classes = self.average.num_classes
         return classes if 0 < classes <= MOST_COLUMNS else MOST_COLUMNS
 
+    @property
+    def groups(self) -> int:
+        """Parts of a batch that the learner works through one after the other."""
+        return self.settings.d_steps * self.settings.accumulate
+
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
         """Learn from uint8 `batch["images"]`, and from `batch["classes"]` if conditional.
+
+        Of a team, each process is given its part of each of the batch's `groups`.
 
         Returns:
             Losses `d` and `g`; `d_real` and `d_fake`, the shares that D tells right; `diversity` of
@@ -128,8 +102,9 @@ class GANLearner:
         Raises:
             RecipeError: a batch that cannot be shared out, or without classes.
         """
-        s = self.settings
+        s, rng = self.settings, rng.part_of(self.team)
         images, classes = self._real(batch, rng)
+        count = len(images) * self.team.size
         self._prepare(index, total)
         if isinstance(self.discriminator, Matching):
             images = self.discriminator.match(images)
@@ -143,8 +118,8 @@ class GANLearner:
             log |= self._g_step(parts[-1], rng.fork("g").fork(k))
             if s.path_weight and (index * s.g_steps + k) % s.path_every == 0:
                 log |= self._path_step(parts[-1], rng.fork("path").fork(k))
-        self._average_weights(len(images), index)
-        self.augment.observe(log.pop("real_sign"), len(images))
+        self._average_weights(count, index)
+        self.augment.observe(log.pop("real_sign"), count)
         return {**log, "augment": self.augment.strength, "rate": self._rate(s.g_rate, index, total)}
 
     def _d_step(self, part: list[Part], rng: Rng) -> dict[str, float]:
@@ -166,13 +141,28 @@ class GANLearner:
                 with torch.autocast("cpu", torch.bfloat16, enabled=s.bf16):
                     loss = loss + self.discriminator.aside(real)
             torch.autograd.backward(loss / len(part))
-            sign = float((on_real.detach() - (self.loss.boundary or 0.0)).sign().mean())
-            diversity = _spread(fake) / max(1e-6, _spread(real))
-            shares = self.loss.accuracy(on_real, on_fake)
-            told.append((float(loss.detach()), *shares, sign, diversity))
-        self.d_optimizer.step()
-        means = (sum(column) / len(told) for column in zip(*told, strict=True))
+            diversity = self._spread(fake) / max(1e-6, self._spread(real))
+            told.append((float(loss.detach()), *self._told(on_real, on_fake), diversity))
+        self._move(self.d_optimizer)
+        means = self.team.means([sum(column) / len(told) for column in zip(*told, strict=True)])
         return dict(zip(("d", "d_real", "d_fake", "real_sign", "diversity"), means, strict=True))
+
+    def _told(self, on_real: Tensor, on_fake: Tensor) -> tuple[float, float, float]:
+        """Shares of the whole batch that D tells right, and the mean sign of its real logits."""
+        real, fake = (self.team.gather(logits.detach()) for logits in (on_real, on_fake))
+        sign = (real - (self.loss.boundary or 0.0)).sign().mean()
+        return *self.loss.accuracy(real, fake), float(sign)
+
+    def _spread(self, images: Images) -> float:
+        """How different the pictures of a batch are: a pixel's deviation, averaged over pixels."""
+        count = len(images) * self.team.size
+        if count < 2:
+            return 1.0
+        images = images.detach()
+        if self.team.size == 1:
+            return float(images.std(dim=0).mean())
+        apart = images - self.team.sum(images.sum(dim=0)) / count
+        return float((self.team.sum(apart.square().sum(dim=0)) / (count - 1)).sqrt().mean())
 
     def _r1_step(self, part: list[Part], rng: Rng) -> dict[str, float]:
         s, total = self.settings, 0.0
@@ -183,8 +173,8 @@ class GANLearner:
             penalty = r1_penalty(partial(self._judge, classes=classes), seen)
             torch.autograd.backward(penalty * s.r1_gamma * s.r1_every / len(part))
             total += float(penalty.detach()) / len(part)
-        self.d_optimizer.step()
-        return {"r1": total}
+        self._move(self.d_optimizer)
+        return {"r1": self.team.means([total])[0]}
 
     def _g_step(self, part: list[Part], rng: Rng) -> dict[str, float]:
         total = 0.0
@@ -197,24 +187,33 @@ class GANLearner:
             torch.autograd.backward(loss / len(part))
             total += float(loss.detach()) / len(part)
         self.discriminator.requires_grad_(True)
-        self.g_optimizer.step()
-        return {"g": total}
+        self._move(self.g_optimizer)
+        return {"g": self.team.means([total])[0]}
 
     def _path_step(self, part: list[Part], rng: Rng) -> dict[str, float]:
         """Keep a step in w a step of even length in the picture (equation 4); on half a batch."""
         s = self.settings
         real, classes = part[0]
         count = max(1, len(real) // 2)
+        if classes is not None:  # those of the first half of the whole batch
+            classes = self.team.rows(self.team.gather(classes)[: count * self.team.size])
         self.g_optimizer.zero_grad(set_to_none=True)
-        fake, ws = self._paint(count, None if classes is None else classes[:count], rng)
+        fake, ws = self._paint(count, classes, rng)
         assert ws is not None
         noise = rng.fork("y").normal(*fake.shape)[0]
         lengths = path_lengths(fake, ws, noise)
-        self.path_mean = torch.lerp(lengths.detach().mean(), self.path_mean, PATH_MEMORY)
+        mean = self.team.gather(lengths.detach()).mean()
+        self.path_mean = torch.lerp(mean, self.path_mean, PATH_MEMORY)
         penalty = (lengths - self.path_mean).square().mean()
         torch.autograd.backward(penalty * s.path_weight * s.path_every)
-        self.g_optimizer.step()
-        return {"path": float(penalty.detach()), "path_length": float(self.path_mean)}
+        self._move(self.g_optimizer)
+        (logged,) = self.team.means([float(penalty.detach())])
+        return {"path": logged, "path_length": float(self.path_mean)}
+
+    def _move(self, optimizer: torch.optim.Adam) -> None:
+        """Take a step along the gradient of the whole batch."""
+        self.team.average_gradients(p for group in optimizer.param_groups for p in group["params"])
+        optimizer.step()
 
     def _paint(
         self, count: int, classes: Tensor | None, rng: Rng
@@ -227,7 +226,7 @@ class GANLearner:
             network = cast(StyledNetwork, self.network)
             w = network.mapping(z, classes)
             if torch.is_grad_enabled() and isinstance(self.network, Tracking):
-                self.network.track(w)
+                self.network.track(self.team.gather(w.detach()))
             ws = w[:, None].expand(-1, network.num_ws, -1)
             if self.settings.style_mixing_prob:
                 other = network.mapping(self._z(count, rng.fork("other")), classes)
@@ -264,7 +263,8 @@ class GANLearner:
                 "height, width); make model and data agree"
             )
         if self.settings.mirror_prob:
-            drawn = rng.fork("mirror").uniform(len(images))[0] < self.settings.mirror_prob
+            shares = rng.part_of(ALONE).fork("mirror").uniform(len(images) * self.team.size)[0]
+            drawn = self.team.rows(shares, self.groups) < self.settings.mirror_prob
             images = torch.where(drawn[:, None, None, None], images.flip(3), images)
         if self.average.num_classes == 0:
             return images, None
@@ -275,8 +275,7 @@ class GANLearner:
 
     def _parts(self, images: Images, classes: Tensor | None) -> list[list[Part]]:
         """Share a batch out: for each step of D, the parts that its gradient is gathered from."""
-        s, count = self.settings, len(images)
-        shares = s.d_steps * s.accumulate
+        s, count, shares = self.settings, len(images), self.groups
         if count % shares:
             raise RecipeError(
                 f"a batch of {count} cannot be shared out over d_steps {s.d_steps} x accumulate "
@@ -377,10 +376,3 @@ class GANLearner:
         """The averaged network, fully grown, and its config."""
         self._grow(1.0)
         return self.average.network, dict(self.config)
-
-
-def _spread(images: Images) -> float:
-    """How different the pictures of a batch are: deviation of a pixel, averaged over pixels."""
-    if len(images) < 2:
-        return 1.0
-    return float(images.detach().std(dim=0).mean())

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from phosphene.core.errors import Unsupported
 from phosphene.core.images import Images, from_uint8
 from phosphene.core.rng import Rng
+from phosphene.core.team import ALONE, Team
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.adversarial import PatchDiscriminator, hinge_d, hinge_g
 from phosphene.nn.averaging import follow
@@ -57,17 +58,31 @@ class VQGANTraining:
     ema: float = 0.998
 
 
-def balanced(gradient: Tensor, beside: Tensor, weight: float) -> Tensor:
-    """Scale a gradient to `weight` times the norm of another."""
-    scale: Tensor = weight * beside.norm() / gradient.norm().clamp_min(1e-12)
+def balanced(gradient: Tensor, beside: Tensor, weight: float, team: Team = ALONE) -> Tensor:
+    """Scale a gradient to `weight` times the norm of another, both of the whole batch."""
+    scale: Tensor = weight * _norm(beside, team) / _norm(gradient, team).clamp_min(1e-12)
     return gradient * scale
 
 
+def _norm(gradient: Tensor, team: Team) -> Tensor:
+    if team.size == 1:
+        return gradient.norm()
+    return team.sum(gradient.square().sum()).sqrt()
+
+
 class VQGANLearner:
-    """A `Learner`: one optimiser step of autoencoder and discriminator on a batch of pictures."""
+    """A `Learner`: one optimiser step of autoencoder and discriminator on a batch of pictures.
+
+    Of a team of processes each sees its part of the batch; gradients and codebook are the whole's.
+    """
 
     def __init__(
-        self, config: VQGANConfig, settings: VQGANTraining, features: Distance, rng: Rng
+        self,
+        config: VQGANConfig,
+        settings: VQGANTraining,
+        features: Distance,
+        rng: Rng,
+        team: Team = ALONE,
     ) -> None:
         if config.codebook == "gumbel":
             raise Unsupported("a gumbel codebook is read, not trained; train a cosine one")
@@ -77,8 +92,7 @@ class VQGANLearner:
             self.discriminator = channels_last(PatchDiscriminator())
         self.average = channels_last(VQGAN(config)).requires_grad_(False)
         self.average.load_state_dict(self.model.state_dict())
-        self.settings = settings
-        self.features = features
+        self.settings, self.features, self.team = settings, features, team
         self.usage = torch.zeros(config.codebook_size)  # all dead: the first batch fills the table
         self.model.quantize.requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
@@ -112,6 +126,7 @@ class VQGANLearner:
         self.optimizer.zero_grad(set_to_none=True)
         pull = s.commitment_weight * codes.shape[1] * commitment
         torch.autograd.backward([painted, pull], [gradient, None])
+        self.team.average_gradients(self.model.parameters())
         log["grad_norm"] = float(nn.utils.clip_grad_norm_(self.model.parameters(), 1.0))
         self.optimizer.step()
         if adversarial:
@@ -120,6 +135,7 @@ class VQGANLearner:
             self._update_codebook(codes.detach(), tokens, rng)
             self._update_average(index)
         log |= {"commitment": float(commitment.detach()), "lr": rate}
+        log = dict(zip(log, self.team.means(list(log.values())), strict=True))
         log["codes_used"] = float((self.usage > s.restart_below).float().mean())
         return log
 
@@ -137,7 +153,7 @@ class VQGANLearner:
         (gradient,) = torch.autograd.grad(l1, leaf)
         perceptual = self.features.distance(leaf, images).mean()
         (push,) = torch.autograd.grad(perceptual, leaf)
-        gradient = gradient + balanced(push, gradient, s.perceptual_weight)
+        gradient = gradient + balanced(push, gradient, s.perceptual_weight, self.team)
         log = {"l1": float(l1.detach()), "perceptual": float(perceptual.detach())}
         if adversarial:
             self.discriminator.requires_grad_(False)
@@ -145,7 +161,7 @@ class VQGANLearner:
                 fooled = hinge_g(self.discriminator(leaf).float())
             (push,) = torch.autograd.grad(fooled, leaf)
             self.discriminator.requires_grad_(True)
-            gradient = gradient + balanced(push, gradient, s.adversarial_weight)
+            gradient = gradient + balanced(push, gradient, s.adversarial_weight, self.team)
             log["g"] = float(fooled.detach())
         return log, gradient
 
@@ -155,6 +171,7 @@ class VQGANLearner:
             loss = hinge_d(*logits.chunk(2))
         self.d_optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        self.team.average_gradients(self.discriminator.parameters())
         self.d_optimizer.step()
         return float(loss.detach())
 
@@ -166,8 +183,8 @@ class VQGANLearner:
         """
         table, memory = self.model.quantize.embedding.weight, self.settings.code_memory
         pool, chosen = codes.permute(0, 2, 3, 1).flatten(0, 2), tokens.flatten()
-        counts = torch.bincount(chosen, minlength=len(table)).float()
-        sums = torch.zeros_like(table).index_add_(0, chosen, pool)
+        counts = self.team.sum(torch.bincount(chosen, minlength=len(table)).float())
+        sums = self.team.sum(torch.zeros_like(table).index_add_(0, chosen, pool))
         used = counts > 0
         mass = self.usage * memory
         table[used] = (table * mass[:, None] + sums * (1 - memory))[used] / (
@@ -177,6 +194,7 @@ class VQGANLearner:
         dead = (self.usage < self.settings.restart_below).nonzero().flatten()
         if len(dead) == 0:
             return
+        pool, chosen = self.team.gather(pool), self.team.gather(chosen)
         # those badly served are likelier to become a code of their own
         error = (pool - table[chosen]).square().sum(dim=1).cumsum(dim=0)
         drawn = rng.fork("restart").uniform(len(dead))[0] * error[-1]
