@@ -5,12 +5,14 @@ The environment is set before torch or transformers are imported, so it stands a
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 import tests.typecheck  # noqa: F401  jaxtyping's hook imports no more than `tests`
+from tests.pair import Pair
 
 # spinning OpenMP threads make everything 10x slower when another process shares the cores
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -42,3 +44,11 @@ def phosphene_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "phosphene-home"
     monkeypatch.setenv("PHOSPHENE_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two processes that are one team; see `tests/pair.py`."""
+    made = Pair(tmp_path_factory.mktemp("pair"))
+    yield made
+    made.close()

@@ -12,7 +12,7 @@ def asked(monkeypatch):
     """What the command asks `run` for; nothing is trained."""
     seen = []
 
-    def run(recipe, zoo, device, folder):
+    def run(recipe, zoo, device, folder, team):
         seen.append((recipe, folder))
         for index in range(3):
             yield Step(index, 3, None, {"l1": 0.5, "kimg": 1.0, "seconds_per_kimg": 2.0})
@@ -42,7 +42,7 @@ def test_where_it_goes(phosphene, asked):
 
 
 def test_interrupting_says_how_to_go_on(phosphene, monkeypatch):
-    def run(*_: object):
+    def run(*_: object, **__: object):
         raise KeyboardInterrupt
         yield
 
@@ -71,7 +71,7 @@ def test_mistakes(phosphene):
 
 
 def test_going_back_is_said(phosphene, monkeypatch):
-    def run(recipe, zoo, device, folder):
+    def run(recipe, zoo, device, folder, team):
         yield Step(7, 9, None, {"g": 1.0})
         yield Step(4, 9, None, {"rolled_back": 4.0})
 

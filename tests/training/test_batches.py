@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.core.errors import ImageError, RecipeError
+from phosphene.core.team import Team
 from phosphene.training.batches import Batches
 from phosphene.training.example import Example
 
@@ -108,3 +109,17 @@ def test_the_batches_of_scenes(emoji_set):
     first = Batches(source, 3).batch(5)
     again = Batches(SceneSource(emoji_set, size=16), 3).batch(5)
     assert equal(first, again)
+
+
+def test_a_team_shares_each_batch_out():
+    source = Numbers(30)
+    whole, team = Batches(source, 8), [Team(rank, 2) for rank in range(2)]
+    parts = [Batches(source, 8, team=one, groups=2) for one in team]
+    for step in (0, 3):
+        chosen = whole.indices(step)
+        assert parts[0].indices(step) == [*chosen[0:2], *chosen[4:6]]
+        assert parts[1].indices(step) == [*chosen[2:4], *chosen[6:8]]
+    assert parts[1].batch_size == 8
+    assert len(parts[1].batch(0)["images"]) == 4
+    with pytest.raises(RecipeError, match=r"batch of 7 .* 2 processes; choose a multiple of 2"):
+        Batches(source, 7, team=team[0])

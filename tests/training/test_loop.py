@@ -11,6 +11,7 @@ import pytest
 
 from phosphene.core import weights
 from phosphene.core.errors import CheckpointError, Diverged, StorageError
+from phosphene.core.team import Team
 from phosphene.training import loop
 from phosphene.training.checkpoint import load_state
 from phosphene.training.loop import CHECKPOINT, HEALTHY, METRICS, Schedule, train
@@ -231,3 +232,19 @@ def test_a_run_that_dies_twice_stops(tmp_path: Path) -> None:
 def test_a_run_that_dies_before_its_first_checkpoint_stops(tmp_path: Path) -> None:
     with pytest.raises(Diverged, match="step 2: loss became nan"):
         run(tmp_path, STEPS, Temperate(dies_at=2))
+
+
+def test_only_the_first_process_writes(
+    straight: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both resume from what one of them wrote, and end alike."""
+    monkeypatch.setattr(Team, "wait", lambda _: None)  # there is no other process
+    run(tmp_path, STEPS, until=5)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    second, batches = Toy(), Batches()
+    schedule = Schedule(steps=STEPS, **SCHEDULE)
+    steps = train(second, batches, {}, schedule, tmp_path, 7, team=Team(1, 2))
+    assert [step.index for step in steps] == list(range(4, STEPS))
+    assert second.digest() == straight
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert run(tmp_path, STEPS).digest() == straight

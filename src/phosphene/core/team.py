@@ -62,8 +62,8 @@ class Team:
         """
         if self.size == 1:
             return whole
-        groups_of_parts = whole.unflatten(dim, (groups, self.size, -1))
-        return groups_of_parts.select(dim + 1, self.rank).flatten(dim, dim + 1)
+        shared = whole.reshape(*whole.shape[:dim], groups, self.size, -1, *whole.shape[dim + 1 :])
+        return shared.select(dim + 1, self.rank).flatten(dim, dim + 1)
 
     def means(self, numbers: Sequence[float]) -> list[float]:
         """The mean of each number over the processes."""
@@ -83,7 +83,7 @@ class Team:
         flat = torch.cat([gradient.flatten() for gradient in gradients])
         dist.all_reduce(flat)
         flat /= self.size
-        means = flat.split([gradient.numel() for gradient in gradients])
+        means = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view_as(gradient))
 

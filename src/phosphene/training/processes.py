@@ -22,6 +22,7 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from phosphene.core.errors import MissingTool, PhospheneError, ProcessFailed, RecipeError
 from phosphene.core.team import ALONE, Team
@@ -73,7 +74,7 @@ def _leader(devices: int) -> Iterator[Team]:
     if not any(argument.startswith("--devices") for argument in sys.argv):
         raise RecipeError("several processes are started by the command line; use --devices there")
     _demand_fabric()
-    store = dist.TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
+    store = TCPStore(HOST, 0, is_master=True, wait_for_workers=False)
     threads = max(1, torch.get_num_threads() // devices)
     names = {
         "NODE_RANK": "0",
@@ -108,7 +109,7 @@ def _follower() -> Iterator[Team]:
     leader, rank = os.getppid(), int(os.environ["LOCAL_RANK"])
     threading.Thread(target=_end_with, args=(leader,), daemon=True).start()
     port = int(os.environ[STORE])
-    store = dist.TCPStore(HOST, port, is_master=False, timeout=timedelta(seconds=60))
+    store = TCPStore(HOST, port, is_master=False, timeout=timedelta(seconds=60))
     store.set(f"ready/{rank}", "yes")
     try:
         with _group(int(os.environ["WORLD_SIZE"]), 1) as team:
@@ -167,7 +168,7 @@ def _start(devices: int, environment: Mapping[str, str]) -> list[subprocess.Pope
         signal.signal(signal.SIGINT, before)
 
 
-def _await_beginning(store: dist.TCPStore, followers: Sequence[subprocess.Popen[bytes]]) -> None:
+def _await_beginning(store: TCPStore, followers: Sequence[subprocess.Popen[bytes]]) -> None:
     """Return when all have reached the group; they may also die on the way."""
     names = [f"ready/{rank}" for rank in range(1, len(followers) + 1)]
     while not store.check(names):
@@ -177,7 +178,7 @@ def _await_beginning(store: dist.TCPStore, followers: Sequence[subprocess.Popen[
         time.sleep(0.05)
 
 
-def _last_words(store: dist.TCPStore, followers: Sequence[subprocess.Popen[bytes]]) -> str:
+def _last_words(store: TCPStore, followers: Sequence[subprocess.Popen[bytes]]) -> str:
     """Why another process failed; nothing if none did."""
     size, until = len(followers) + 1, time.monotonic() + LAST_WORDS_SECONDS
     while time.monotonic() < until:

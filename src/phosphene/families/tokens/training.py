@@ -67,7 +67,8 @@ def balanced(gradient: Tensor, beside: Tensor, weight: float, team: Team = ALONE
 def _norm(gradient: Tensor, team: Team) -> Tensor:
     if team.size == 1:
         return gradient.norm()
-    return team.sum(gradient.square().sum()).sqrt()
+    norm: Tensor = team.sum(gradient.square().sum()).sqrt()
+    return norm
 
 
 class VQGANLearner:
