@@ -77,7 +77,7 @@ def test_steps_are_closed_whatever_happens(capsys, monkeypatch, terminal):
 
 def test_numbers():
     scalars = {f"n{i}": 1234.5678 for i in range(9)}
-    assert numbers_of(Step(0, 1, None, scalars)) == "  ".join(f"n{i} 1235" for i in range(5))
+    assert numbers_of(Step(0, 1, None, scalars)) == "  ".join(f"n{i} 1235" for i in range(6))
     assert numbers_of(Step(0, 1)) == ""
 
 

@@ -26,7 +26,7 @@ def test_a_recipe_and_data(phosphene, asked):
     said = phosphene("train", "vq.toml", "data/emoji", "--set", "settings.ema=0.9")
     assert said.code == 0, said.err
     assert said.out == "phosphene-runs/train-mine/mine.safetensors\n"
-    assert "training mine: 1/3 l1 0.5  kimg 1  seconds_per_kimg 2" in said.err
+    assert "training mine: 1/3 l1 0.5  kimg 1  s/kimg 2" in said.err
     recipe, folder = asked[0]
     assert recipe.data == "data/emoji"
     assert recipe.settings == {"ema": 0.9}

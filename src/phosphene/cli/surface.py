@@ -23,6 +23,7 @@ else:
     Context = typer.Context.__base__
 
 NUM_LINES = 10  # progress lines where there is no terminal
+SHORT = {"seconds_per_kimg": "s/kimg"}  # names that the line has no room for
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,9 @@ def _bar(steps: "Iterator[Step]", title: str) -> "Iterator[Step]":
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(printable(title), total=None, numbers="")
         for step in steps:
+            if _only_notes(step):
+                yield step
+                continue
             shown = numbers_of(step)
             progress.update(task, total=step.total, completed=step.index + 1)
             if shown:
@@ -87,6 +91,9 @@ def _bar(steps: "Iterator[Step]", title: str) -> "Iterator[Step]":
 def _lines(steps: "Iterator[Step]", title: str) -> "Iterator[Step]":
     said = -1
     for step in steps:
+        if _only_notes(step):
+            yield step
+            continue
         tenth = (step.index + 1) * NUM_LINES // step.total
         if tenth > said:
             note(f"{printable(title)}: {step.index + 1}/{step.total} {numbers_of(step)}".rstrip())
@@ -94,10 +101,15 @@ def _lines(steps: "Iterator[Step]", title: str) -> "Iterator[Step]":
         yield step
 
 
-def numbers_of(step: "Step", limit: int = 5) -> str:
+def _only_notes(step: "Step") -> bool:
+    """Whether nothing has been done yet: there are just words, for whoever watches to say."""
+    return bool(step.notes) and not step.scalars and step.images is None
+
+
+def numbers_of(step: "Step", limit: int = 6) -> str:
     """The first scalars of a step, short; which picture it is shows in its index."""
     shown = [(name, value) for name, value in step.scalars.items() if name != "picture"][:limit]
-    return "  ".join(f"{name} {value:.4g}" for name, value in shown)
+    return "  ".join(f"{SHORT.get(name, name)} {value:.4g}" for name, value in shown)
 
 
 def check_target(path: Path) -> None:

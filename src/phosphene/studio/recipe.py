@@ -244,6 +244,9 @@ class Train(_Plain):
     seed: Seed = Field(0, description="fixes the weights that come out")
     checkpoint_every: Every = Field(200, description="steps between checkpoints")
     sheet_every: Every = Field(500, description="steps between sample sheets")
+    tensorboard: bool = Field(
+        True, description="write a TensorBoard event file beside metrics.jsonl, if it is installed"
+    )
     features: Location = Field(
         "efficientnet-lite0", description="pretrained features: perceptual distance, image tower"
     )

@@ -26,6 +26,7 @@ from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
 from phosphene.studio.train_gan import gan_learner
 from phosphene.training.data import Batches, Source, View, open_source
+from phosphene.training.events import has_tensorboard
 from phosphene.training.loop import Schedule
 from phosphene.training.loop import train as train_loop
 from phosphene.zoo import Zoo
@@ -55,7 +56,8 @@ def train(
         folder: The run's; the recipe's `output` if None.
         team: The processes that train together. What comes out is the same to rounding.
     Yields:
-        A step an optimiser step; with images when a sample sheet was made.
+        First, one without numbers if there is something to tell (`notes`); then a step an optimiser
+        step, with images when a sample sheet was made.
     Raises:
         RecipeError: no data, no folder, or a setting that the learner does not have.
         StorageError: the folder holds another run, or cannot be written.
@@ -76,14 +78,33 @@ def train(
     batches = Batches(source, recipe.batch_size, recipe.seed, team=team, groups=groups)
     if team.leads:
         RunFolder(place).begin(recipe, resume=True)
+    notes = _notes(recipe, source)
+    if notes:
+        yield Step(0, recipe.steps, notes=notes)
     schedule = Schedule(
         steps=recipe.steps,
         checkpoint_every=recipe.checkpoint_every,
         sheet_every=recipe.sheet_every,
+        tensorboard=recipe.tensorboard and has_tensorboard(),
     )
     yield from train_loop(learner, batches, shown, schedule, place, recipe.seed, team=team)
     if team.leads:
         export(learner, kind, recipe, place / f"{recipe.name}.safetensors")
+
+
+def _notes(recipe: Train, source: Source) -> tuple[str, ...]:
+    """What whoever trains should know before it begins: files left out, logs not written."""
+    notes = []
+    skipped: Mapping[str, int] = getattr(source, "skipped", {})
+    if skipped:
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in skipped.items())
+        notes.append(f"{len(source):,} pictures to learn from; left out: {reasons}")
+    if recipe.tensorboard and not has_tensorboard():
+        notes.append(
+            "no TensorBoard event file, since tensorboard is not installed "
+            "(pip install 'phosphene[logs]'); metrics.jsonl has all numbers"
+        )
+    return tuple(notes)
 
 
 def export(learner: Learner, kind: Kind, recipe: Train, path: Path) -> None:

@@ -22,11 +22,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from phosphene.core.errors import CheckpointError, Diverged
 from phosphene.core.files import make_folder, storage_error, write_bytes
-from phosphene.core.images import Images, grid, save_png
+from phosphene.core.images import Images, grid, png_bytes
 from phosphene.core.protocols import Learner, Step
 from phosphene.core.rng import Rng
 from phosphene.core.team import ALONE, Team
 from phosphene.training.checkpoint import load_state, save_state
+from phosphene.training.events import Events
 from phosphene.training.watchdog import Watchdog
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -62,11 +63,13 @@ class Schedule:
         steps: Optimiser steps in all.
         checkpoint_every: Steps between checkpoints.
         sheet_every: Steps between sample sheets.
+        tensorboard: Write what is logged as a TensorBoard event file, too.
     """
 
     steps: int
     checkpoint_every: int = 200
     sheet_every: int = 500
+    tensorboard: bool = False
 
 
 def train(
@@ -96,13 +99,16 @@ def train(
         make_folder(folder)
     run = _Run(learner, batches, schedule, folder, Rng((seed,), "/train"), team=team)
     run.resume()
-    while True:
-        try:
-            yield from run.steps(fixed)
-            return
-        except Diverged as death:
-            run.go_back(death)  # raises the second time
-        yield Step(run.start, schedule.steps, scalars={"rolled_back": float(run.start)})
+    try:
+        while True:
+            try:
+                yield from run.steps(fixed)
+                return
+            except Diverged as death:
+                run.go_back(death)  # raises the second time
+            yield Step(run.start, schedule.steps, scalars={"rolled_back": float(run.start)})
+    finally:
+        run.close()
 
 
 class _Run:
@@ -122,17 +128,18 @@ class _Run:
         self.folder, self.rng, self.team = folder, rng, team
         self.watchdog = Watchdog()
         self.start, self.rolled_back = 0, False
+        self.events: Events | None = None
 
     def steps(self, fixed: Mapping[str, Any]) -> Iterator[Step]:
         """Make the steps from `start` to the end."""
         total, begun, seen = self.schedule.steps, time.monotonic(), 0
         size = self.batches.batch_size
         for index, batch in enumerate(self.batches.iterate(self.start, total), start=self.start):
-            log = self.learner.step(batch, index, total, self.rng.fork(index))
-            self.watchdog.observe(index, log)
+            losses = self.learner.step(batch, index, total, self.rng.fork(index))
+            self.watchdog.observe(index, losses)
             seen += size
-            log["kimg"] = (index + 1) * size / 1000
-            log["seconds_per_kimg"] = (time.monotonic() - begun) / seen * 1000
+            spent = (time.monotonic() - begun) / seen * 1000
+            log = {"kimg": (index + 1) * size / 1000, "seconds_per_kimg": spent, **losses}
             yield Step(index, total, self.record(index, fixed, log), log)
 
     def record(
@@ -145,7 +152,13 @@ class _Run:
         if last or (index + 1) % self.schedule.sheet_every == 0:
             images = self.learner.preview(fixed, self.rng.fork("preview"))
             columns = getattr(self.learner, "sheet_columns", SHEET_COLUMNS)
-            save_png(grid(images, columns), self.folder / f"sheet-{index + 1:06d}.png")
+            sheet = grid(images, columns)
+            png = png_bytes(sheet)
+            write_bytes(self.folder / f"sheet-{index + 1:06d}.png", png)
+            if self.events:
+                self.events.sheet(index + 1, png, sheet.shape)
+        if self.events:
+            self.events.scalars(index + 1, log)
         # before the checkpoint: a row too many is dropped on resuming, a missing one is lost
         _append(self.folder / METRICS, {"step": index + 1, **log})
         if last or (index + 1) % self.schedule.checkpoint_every == 0:
@@ -185,7 +198,19 @@ class _Run:
             return
         for left_over in self.folder.glob(".*.tmp"):  # a kill in the middle of writing
             left_over.unlink(missing_ok=True)
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what was logged after the step that the run starts from."""
         _drop_after(self.folder / METRICS, self.start)
+        self.close()
+        if self.schedule.tensorboard:
+            self.events = Events(self.folder, self.start)
+
+    def close(self) -> None:
+        """Let go of the event file."""
+        if self.events:
+            self.events.close()
 
     def load(self, path: Path) -> None:
         """Bring learner and run to where a checkpoint was written; see `resume`."""
@@ -219,7 +244,7 @@ class _Run:
         self.team.wait()  # all have read what will be overwritten
         if not self.team.leads:
             return
-        _drop_after(self.folder / METRICS, self.start)
+        self.forget()
         _append(self.folder / METRICS, {"step": self.start, "rolled_back": str(death)})
         self.save(self.start)  # a kill from now on resumes with the lower rates
 

@@ -120,6 +120,7 @@ class GANLearner:
                 log |= self._path_step(parts[-1], rng.fork("path").fork(k))
         self._average_weights(count, index)
         self.augment.observe(log.pop("real_sign"), count)
+        log = {"d": log["d"], "g": log["g"], **log}  # these first: it is read by people
         return {**log, "augment": self.augment.strength, "rate": self._rate(s.g_rate, index, total)}
 
     def _d_step(self, part: list[Part], rng: Rng) -> dict[str, float]:
