@@ -25,10 +25,11 @@ from phosphene.studio.folder import RunFolder
 from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
 from phosphene.studio.train_gan import gan_learner
-from phosphene.training.data import Batches, Source, View, open_source
+from phosphene.training.data import Batches, FolderSource, Source, View, open_source
 from phosphene.training.events import has_tensorboard
 from phosphene.training.loop import Schedule
 from phosphene.training.loop import train as train_loop
+from phosphene.training.pictures import BROKEN
 from phosphene.zoo import Zoo
 
 NUM_SHOWN = 32  # held-out pictures on a sample sheet
@@ -72,7 +73,7 @@ def train(
         raise RecipeError("no data to learn from; name a folder as `data`")
     kind = LEARNERS[recipe.learner]
     source = _source(recipe, recipe.data, siblings=recipe.siblings)
-    shown = _shown(recipe, recipe.data)
+    shown = _shown(recipe, recipe.data, source)
     learner = kind.make(recipe, zoo, source, team)
     groups = getattr(learner, "groups", 1)
     batches = Batches(source, recipe.batch_size, recipe.seed, team=team, groups=groups)
@@ -88,6 +89,10 @@ def train(
         tensorboard=recipe.tensorboard and has_tensorboard(),
     )
     yield from train_loop(learner, batches, shown, schedule, place, recipe.seed, team=team)
+    broken = getattr(source, "skipped", {}).get(BROKEN, 0)
+    if broken:
+        line = f"{broken:,} of the pictures turned out broken inside, and others stood in for them"
+        yield Step(recipe.steps - 1, recipe.steps, notes=(line,))
     if team.leads:
         export(learner, kind, recipe, place / f"{recipe.name}.safetensors")
 
@@ -168,10 +173,13 @@ def _source(recipe: Train, data: str, split: str = "train", siblings: int = 1) -
     return open_source(data, size, recipe.seed, split, siblings, view=view)
 
 
-def _shown(recipe: Train, data: str) -> Mapping[str, Any]:
+def _shown(recipe: Train, data: str, source: Source) -> Mapping[str, Any]:
     """The pictures on sample sheets: held-out ones, where the data holds any out."""
     try:
-        source = _source(recipe, data, "held-out")
+        if isinstance(source, FolderSource):
+            source = source.split_off("held-out")
+        else:
+            source = _source(recipe, data, "held-out")
     except RecipeError:
-        source = _source(recipe, data)
+        pass
     return Batches(source, NUM_SHOWN, recipe.seed).batch(0)

@@ -1,15 +1,13 @@
 """A folder of pictures with captions in text files beside them."""
 
+import copy
 import os
-import warnings
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
-from phosphene.core.errors import RecipeError
-from phosphene.core.images import MAX_PIXELS, READABLE
+from phosphene.core.errors import ImageError, RecipeError
 from phosphene.training.example import Example
+from phosphene.training.glance import size_of
 from phosphene.training.pictures import (
     PictureSource,
     Size,
@@ -54,30 +52,49 @@ class FolderSource(PictureSource):
         self.root = root
         if not root.is_dir():
             raise RecipeError(f"no folder at {str(root)!r}; check the path")
-        usable = [path for path in self._walk() if self._is_usable(path)]
-        self.class_names = chosen_classes({self._class(path) for path in usable}, classes)
+        usable = [name for name in self._walk("") if self._is_usable(name)]
+        self.class_names = chosen_classes({_class(name) for name in usable}, classes)
         if classes:
-            usable = [path for path in usable if self._class(path) in classes]
-        self.paths = [p for p in usable if in_split(self._key(p), len(usable), split)]
-        if not self.paths:
+            usable = [name for name in usable if _class(name) in classes]
+        self._usable = usable
+        self._keep(split)
+
+    def split_off(self, split: str) -> "FolderSource":
+        """The pictures of another split, without looking through the folder again.
+
+        Raises:
+            RecipeError: there is none in it.
+        """
+        other = copy.copy(self)
+        other.skipped, other._broken = self.skipped.copy(), set()
+        other._keep(split)
+        return other
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the pictures are, in their order."""
+        return [self.root / name for name in self.names]
+
+    def _keep(self, split: str) -> None:
+        self.names = [name for name in self._usable if in_split(name, len(self._usable), split)]
+        if not self.names:
             reasons = "; ".join(f"{count} {reason}" for reason, count in self.skipped.items())
-            found = f"no usable picture for split {split!r} in {str(root)!r}"
+            found = f"no usable picture for split {split!r} in {str(self.root)!r}"
             raise RecipeError(f"{found} ({reasons or 'it is empty'})")
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.names)
 
     def read(self, index: int) -> Example:
-        path = self.paths[index]
-        nested = path.parent != self.root
-        concept = path.parent.name if nested else path.stem
-        label = self.class_names.index(self._class(path)) if self.class_names else None
-        image = decode(path, self.size, self.channels)
+        name = PurePosixPath(self.names[index])
+        concept = name.parent.name or name.stem
+        label = self.class_names.index(_class(str(name))) if self.class_names else None
+        image = decode(self.root / name, self.size, self.channels)
         return Example(image, self.caption(index), concept, label)
 
     def caption(self, index: int) -> str:
         """The caption of picture `index`, without decoding the picture."""
-        path = self.paths[index]
+        path = self.root / self.names[index]
         text = path.with_suffix(".txt")
         if not text.is_file() or not self._is_inside(text):
             return clean_caption("", path.stem)
@@ -85,44 +102,47 @@ class FolderSource(PictureSource):
             words = file.read(MAX_TEXT_BYTES).decode("utf-8-sig", errors="replace")
         return clean_caption(words, path.stem)
 
-    def _class(self, path: Path) -> str:
-        """The folder at the top that a picture lies in, or nothing."""
-        parts = path.relative_to(self.root).parts
-        return parts[0] if len(parts) > 1 else ""
+    def _walk(self, folder: str) -> Iterator[str]:
+        """Names of all candidates below a folder, sorted; what is none by its name is counted.
 
-    def _key(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
-
-    def _walk(self) -> Iterator[Path]:
-        """All candidate files, sorted by path; what is no picture by its name is counted."""
-        for folder, names, files in os.walk(self.root):
-            links = [name for name in names if (Path(folder) / name).is_symlink()]
-            self._count("links to folders", len(links))
-            names[:] = sorted(n for n in names if n not in links and not n.startswith("."))
-            stems = {Path(file).stem for file in files if _looks_like_picture(file)}
-            for file in sorted(files):
-                if file.startswith("."):
-                    continue
-                if _looks_like_picture(file):
-                    yield Path(folder) / file
-                elif Path(file).suffix.lower() != ".txt" or Path(file).stem not in stems:
-                    self._count("not a picture")
-
-    def _is_usable(self, path: Path) -> bool:
-        """Look at the header alone, so that a large folder opens quickly."""
-        if not self._is_inside(path):
-            self._count("links that leave the folder, or lead nowhere")
-            return False
+        Args:
+            folder: Relative to the root, with a slash at its end; nothing for the root.
+        """
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a hostile header is counted, not reported
-                with Image.open(path, formats=READABLE) as image:
-                    width, height = image.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            self._count("unreadable")
-            return False
-        if width * height > MAX_PIXELS or min(width, height) < 1:
-            self._count(f"above {MAX_PIXELS:,} pixels")
+            with os.scandir(self.root / folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            self._count("folders that cannot be read")
+            return
+        found = [entry for entry in found if not entry.name.startswith(".")]
+        # a file system says with the name what it is: nothing is asked of the file itself
+        links = [entry for entry in found if entry.is_symlink()]
+        to_folders = {entry.name for entry in links if entry.is_dir()}
+        self._count("links to folders", len(to_folders))
+        below = [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
+        apart = to_folders.union(below)
+        files = [entry for entry in found if entry.name not in apart]
+        stems = {_stem(entry.name) for entry in files if _looks_like_picture(entry.name)}
+        linked = {entry.name for entry in links}
+        for entry in files:
+            if _looks_like_picture(entry.name):
+                if entry.name in linked and not self._is_inside(self.root / folder / entry.name):
+                    self._count("links that leave the folder, or lead nowhere")
+                elif entry.name not in linked and not entry.is_file(follow_symlinks=False):
+                    self._count("not a file")  # a pipe would be waited for without end
+                else:
+                    yield folder + entry.name
+            elif not entry.name.lower().endswith(".txt") or _stem(entry.name) not in stems:
+                self._count("not a picture")
+        for name in below:
+            yield from self._walk(f"{folder}{name}/")
+
+    def _is_usable(self, name: str) -> bool:
+        """Look at the first bytes alone, so that a large folder opens quickly."""
+        try:
+            size_of(os.path.join(self.root, name))
+        except ImageError as error:
+            self._count(str(error))
             return False
         return True
 
@@ -137,5 +157,15 @@ class FolderSource(PictureSource):
             self.skipped[reason] += number
 
 
+def _class(name: str) -> str:
+    """The folder at the top that a picture lies in, or nothing."""
+    top, slash, _ = name.partition("/")
+    return top if slash else ""
+
+
 def _looks_like_picture(name: str) -> bool:
-    return Path(name).suffix.lower() in SUFFIXES
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0]

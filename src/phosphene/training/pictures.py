@@ -16,6 +16,7 @@ SPLITS = ("train", "held-out", "all")
 HELD_OUT_SHARE = 0.05
 LEAST_TO_SPLIT = 100
 MAX_CAPTION = 1000
+BROKEN = "broken inside"  # files whose first bytes promised a picture
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by number of channels
 
 Size = int | tuple[int, int]  # a square's side, or height and width, px
@@ -123,5 +124,5 @@ class PictureSource(ABC):
                 return self.read(candidate)
             except ImageError:
                 self._broken.add(candidate)
-                self.skipped["broken inside"] += 1
+                self.skipped[BROKEN] += 1
         raise RecipeError(f"none of the {total} pictures can be decoded")
