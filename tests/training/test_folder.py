@@ -1,3 +1,4 @@
+import os
 import struct
 import zlib
 
@@ -177,3 +178,50 @@ def test_grey_transparent_and_oblong(tmp_path):
     assert clear[:, 0, 0].tolist() == [200, 0, 0, 128]
     with pytest.raises(RecipeError, match="size 4 is out of range"):
         FolderSource(tmp_path, (16, 4))
+
+
+def test_each_file_is_looked_at_once(tmp_path, monkeypatch):
+    """Whatever the splits: a folder of a hundred thousand files opens in seconds."""
+    for i in range(300):
+        save(tmp_path / str(i % 3) / f"{i}.png", size=(8, 8))
+    opened, real = [], os.open
+    monkeypatch.setattr(os, "open", lambda path, *rest: opened.append(path) or real(path, *rest))
+    stat, asked = os.stat, []
+    monkeypatch.setattr(os, "stat", lambda path, **kw: asked.append(path) or stat(path, **kw))
+    source = FolderSource(tmp_path, 8)
+    held_out = source.split_off("held-out")
+    assert len(source) + len(held_out) == 300
+    assert sorted(opened) == sorted(str(path) for path in FolderSource(tmp_path, 8, "all").paths)
+    assert [path for path in asked if str(path).endswith(".png")] == []
+
+
+def test_another_split_is_that_of_a_fresh_look(tmp_path):
+    for i in range(120):
+        save(tmp_path / f"{i:03}.png", size=(8, 8))
+    (tmp_path / "broken.png").write_bytes(b"")
+    source = FolderSource(tmp_path, 8)
+    held_out = source.split_off("held-out")
+    assert held_out.paths == FolderSource(tmp_path, 8, "held-out").paths
+    assert held_out.skipped == {"unreadable": 1}
+    assert len(source) == len(FolderSource(tmp_path, 8)), "the first one stays as it is"
+    few = tmp_path / "few"
+    save(few / "x.png")
+    with pytest.raises(RecipeError, match="no usable picture for split 'held-out'"):
+        FolderSource(few, 16).split_off("held-out")
+
+
+def test_pipes_and_folders_without_permission(tmp_path, monkeypatch):
+    save(tmp_path / "fox.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "closed").mkdir()
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).rstrip("/").endswith("closed"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    source = FolderSource(tmp_path, 16)
+    assert len(source) == 1
+    assert source.skipped == {"not a file": 1, "folders that cannot be read": 1}

@@ -101,8 +101,8 @@ def _notes(recipe: Train, source: Source) -> tuple[str, ...]:
     """What whoever trains should know before it begins: files left out, logs not written."""
     notes = []
     skipped: Mapping[str, int] = getattr(source, "skipped", {})
-    if skipped:
-        reasons = ", ".join(f"{number:,} {reason}" for reason, number in skipped.items())
+    reasons = ", ".join(f"{why} ({n:,})" for why, n in skipped.items() if why != BROKEN)
+    if reasons:
         notes.append(f"{len(source):,} pictures to learn from; left out: {reasons}")
     if recipe.tensorboard and not has_tensorboard():
         notes.append(

@@ -24,6 +24,8 @@ def size_of(path: str) -> tuple[int, int]:
     """
     try:
         width, height = _by_first_bytes(path) or _by_pillow(path)
+    except ImageError:  # a ValueError, too
+        raise
     except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError):
         raise ImageError("unreadable") from None
     if width * height > MAX_PIXELS or min(width, height) < 1:
