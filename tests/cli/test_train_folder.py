@@ -126,3 +126,44 @@ def test_without_tensorboard(train: Command, monkeypatch: pytest.MonkeyPatch) ->
     assert line.startswith("phosphene: no TensorBoard event file, since tensorboard is not")
     assert not list(Path("run").glob("events.out.tfevents.*"))
     assert complaints(train("--set", "tensorboard=false", "-o", "other").err) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (("sizes=32",), "unknown key 'sizes'; did you mean 'size'?"),
+        (("model.widht=8",), "unknown key model.widht; did you mean 'width'?"),
+        (("model.arch=dcgn",), "model.arch is 'dcgn'; did you mean 'dcgan'?"),
+        (("settings.los=hinge",), "unknown key settings.los; did you mean 'loss'?"),
+        (("settings.g_rate=-1",), "g_rate is -1.0; it must be 0 or above"),
+        (("size=50",), "DCGAN resolution 50 x 50 is not a map of 4 to 16 px doubled a few times"),
+        (("size=5",), "size: '5' should be greater than or equal to 16"),
+        (("settings.conditional=true", "classes=fox,oul"), "the data has no class 'oul'; did you"),
+        (("classes=zebra",), "the data has no class 'zebra'; it has fox, owl"),
+        (("settings.d_steps=3",), "a batch of 4 cannot be shared out over 3 parts of a step"),
+        (("model.num_classes=7",), "model.num_classes is 7, and that of the data is 0"),
+        (("settings.discriminator=projected", "settings.r1_gamma=1"), "takes no gradient penalty"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(
+    changes: tuple[str, ...], line: str, train: Command
+) -> None:
+    for name in ("fox", "owl"):
+        Path("data", name).mkdir()
+        Image.fromarray(noise(20, 20, 3)).save(f"data/{name}/1.png")
+    said = train(*(word for change in changes for word in ("--set", change)))
+    assert said.code == 2, said.err
+    assert len(said.err.splitlines()) == 1
+    assert line in said.err
+    assert not Path("run").exists()
+
+
+def test_classes_of_a_folder_without_any(train: Command) -> None:
+    Image.fromarray(noise(20, 20, 3)).save("data/1.png")
+    for changes, line in [
+        ("settings.conditional=true", "conditional = true, and the data has no classes"),
+        ("classes=fox", "the data has no class 'fox'; it has none at all"),
+    ]:
+        said = train("--set", changes)
+        assert said.code == 2
+        assert line in said.err

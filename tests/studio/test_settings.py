@@ -13,6 +13,10 @@ class Tune:
     tempo: int = 120
     notes: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.tempo > 300:
+            raise RecipeError(f"tempo is {self.tempo}; nobody can play that")
+
 
 def test_tables_become_settings() -> None:
     assert settings_of(Tune, {"notes": [1, 2]}, "tune") == Tune(120, (1, 2))
@@ -22,6 +26,7 @@ def test_tables_become_settings() -> None:
     ("values", "message"),
     [
         ({"temp": 1}, r"unknown key tune\.temp; did you mean 'tempo'.* keys are: tempo, notes"),
+        ({"tempo": 400}, "^tempo is 400; nobody can play that$"),
         ({"tempo": "fast"}, r"tune\.tempo: 'fast' should be a valid integer"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from phosphene.core.errors import RecipeError, did_you_mean
+from phosphene.core.errors import PhospheneError, RecipeError, did_you_mean
 
 Settings = TypeVar("Settings")
 
@@ -26,6 +26,9 @@ def settings_of(kind: type[Settings], values: Mapping[str, Any], section: str) -
         return TypeAdapter(kind).validate_python(dict(values))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        said = first.get("ctx", {}).get("error")
+        if isinstance(said, PhospheneError):  # the settings' own words, which name what is wrong
+            raise RecipeError(str(said)) from None
         where = ".".join(str(part) for part in (section, *first["loc"]))
         reason = first["msg"].removeprefix("Input ")
         raise RecipeError(f"{where}: {first['input']!r} {reason}") from None

@@ -98,9 +98,10 @@ def gan_learner(recipe: Train, zoo: Zoo, source: Source, team: Team = ALONE) -> 
         "resolution": recipe.size if recipe.height is None else (recipe.height, recipe.size),
         "channels": recipe.channels,
         "num_classes": len(names),
-        **{key: value for key, value in recipe.model.items() if key != "arch"},
     }
-    config = settings_of(kind, shape, "model")
+    _demand_agreement(recipe.model, shape)
+    own = {key: value for key, value in recipe.model.items() if key != "arch"}
+    config = settings_of(kind, shape | own, "model")
     build = family.part(family.network)
     rng = Rng((recipe.seed,), "/learner")
     with torch.random.fork_rng(devices=[]):
@@ -144,6 +145,18 @@ def _family(model: Mapping[str, Any]) -> Family:
             f"model.arch is {arch[:40]!r}{hint}; a GAN is one of {', '.join(FAMILIES)}"
         )
     return FAMILIES[arch]
+
+
+def _demand_agreement(model: Mapping[str, Any], shape: Mapping[str, Any]) -> None:
+    """Check that a recipe does not want a network of another shape than its pictures have."""
+    for key, of_data in shape.items():
+        wanted = model.get(key, of_data)
+        wanted = tuple(wanted) if isinstance(wanted, list) else wanted
+        if wanted != of_data:
+            raise RecipeError(
+                f"model.{key} is {wanted}, and that of the data is {of_data}; leave it out, since "
+                "size, height, channels and settings.conditional say it"
+            )
 
 
 def _class_names(source: Source) -> tuple[str, ...]:

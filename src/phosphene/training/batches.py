@@ -37,6 +37,7 @@ class Batches:
         seed: Decides the order.
         workers: Processes that prepare batches in `iterate`; 0 uses one thread.
         team: Each process of it is given its part of each of a batch's `groups`.
+        groups: Parts that a learner works through one after the other (d_steps, accumulate).
     Raises:
         RecipeError: an empty source, or numbers out of range.
     """
@@ -57,11 +58,14 @@ class Batches:
             raise RecipeError(f"workers {workers} is out of range; use 0 or more")
         if len(source) < 1:
             raise RecipeError("the source holds no examples")
-        if batch_size % (team.size * groups) and team.size > 1:
-            groups_named = f" in {groups} groups" if groups > 1 else ""
+        parts = team.size * groups
+        if batch_size % parts:
+            over = f"{team.size} processes" if team.size > 1 else f"{groups} parts of a step"
+            if team.size > 1 and groups > 1:
+                over = f"{over} and {groups} parts of a step"
             raise RecipeError(
-                f"a batch of {batch_size} cannot be shared out over {team.size} "
-                f"processes{groups_named}; choose a multiple of {team.size * groups} as batch_size"
+                f"a batch of {batch_size} cannot be shared out over {over}; choose a multiple of "
+                f"{parts} as batch_size"
             )
         self.team, self.groups = team, groups
         self.source, self.batch_size, self.workers = source, batch_size, workers

@@ -17,6 +17,7 @@ HELD_OUT_SHARE = 0.05
 LEAST_TO_SPLIT = 100
 MAX_CAPTION = 1000
 BROKEN = "broken inside"  # files whose first bytes promised a picture
+MOST_NAMED = 10  # classes, in a message
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # by number of channels
 
 Size = int | tuple[int, int]  # a square's side, or height and width, px
@@ -63,7 +64,9 @@ def chosen_classes(found: set[str], wanted: tuple[str, ...]) -> tuple[str, ...]:
     for name in wanted:
         if name not in found:
             hint = did_you_mean(name, found)
-            raise RecipeError(f"the data has no class {name[:60]!r}{hint}; it has {len(found)}")
+            some = ", ".join(sorted(found - {""})[:MOST_NAMED]) or "none at all"
+            rest = " and others" if len(found) > MOST_NAMED else ""
+            raise RecipeError(f"the data has no class {name[:60]!r}{hint}; it has {some}{rest}")
     if not wanted and "" in found:
         return ()
     return tuple(sorted(wanted or found))
