@@ -62,7 +62,7 @@ def _of_torchrun(devices: int | None) -> Iterator[Team]:
     here = int(os.environ["LOCAL_WORLD_SIZE"])
     if devices not in (None, here):
         raise RecipeError(f"torchrun started {here} processes here, not {devices}; leave --devices")
-    with _group(here, int(os.environ["WORLD_SIZE"]) // here) as team:
+    with _group(here, int(os.environ["WORLD_SIZE"]) // here, torchrun=True) as team:
         yield team
 
 
@@ -124,13 +124,16 @@ def _follower() -> Iterator[Team]:
 
 
 @contextlib.contextmanager
-def _group(here: int, nodes: int) -> Iterator[Team]:
+def _group(here: int, nodes: int, *, torchrun: bool = False) -> Iterator[Team]:
     """Open the group of all processes, who are told apart by the environment."""
     _demand_fabric()
     from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 
+    # named: a variable of some cluster must not make Fabric see another one
+    place = TorchElasticEnvironment() if torchrun else LightningEnvironment()
     logging.getLogger("lightning_fabric").setLevel(logging.ERROR)  # what it does is said here
-    fabric = Fabric(accelerator="cpu", devices=here, num_nodes=nodes, strategy="ddp")
+    fabric = Fabric(accelerator="cpu", devices=here, num_nodes=nodes, strategy="ddp", plugins=place)
     fabric.launch()
     try:
         yield Team(fabric.global_rank, fabric.world_size)

@@ -65,10 +65,8 @@ def balanced(gradient: Tensor, beside: Tensor, weight: float, team: Team = ALONE
 
 
 def _norm(gradient: Tensor, team: Team) -> Tensor:
-    if team.size == 1:
-        return gradient.norm()
-    norm: Tensor = team.sum(gradient.square().sum()).sqrt()
-    return norm
+    norm: Tensor = gradient.norm()
+    return norm if team.size == 1 else team.sum(norm.square()).sqrt()
 
 
 class VQGANLearner:
