@@ -81,6 +81,18 @@ def test_numbers():
     assert numbers_of(Step(0, 1)) == ""
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_words_before_the_first_step_are_no_progress(capsys, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    told = [Step(0, 4, notes=("mind the gap",)), *(Step(i, 4, None, {"d": 1.0}) for i in range(4))]
+    with watched(iter(told), "x") as shown:
+        assert list(shown) == told
+    said = capsys.readouterr().err
+    assert said.count("1/4") <= 1
+    assert "4/4" in said
+    assert numbers_of(Step(0, 1, None, {"seconds_per_kimg": 2.0})) == "s/kimg 2"
+
+
 def test_targets_are_checked_before_the_work(tmp_path):
     check_target(tmp_path / "new" / "folder" / "x.png")
     assert not list(tmp_path.iterdir())

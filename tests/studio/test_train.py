@@ -6,6 +6,7 @@ import torch
 from phosphene.core.errors import RecipeError, StorageError, Unsupported
 from phosphene.core.images import save_png
 from phosphene.core.rng import Rng
+from phosphene.core.team import Team
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.features import FeatureNet
 from phosphene.prompting.perceptor import PerceptorConfig
@@ -115,3 +116,17 @@ def test_settings_become_dataclasses():
     assert config == PerceptorConfig(embed_dim=8)
     mults = settings_of(VQGANConfig, {"channel_mults": [1, 2]}, "model").channel_mults
     assert mults == (1, 2)
+
+
+def test_sketches_are_drawn_by_one_process(data, home, tmp_path):
+    recipe = recipe_of(data, learner="sketches", painter="x", model={})
+    with pytest.raises(Unsupported, match="by one process, not by 2; leave --devices"):
+        list(train(recipe, Parts(home), folder=tmp_path, team=Team(0, 2)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_batch_that_two_processes_cannot_share(data, home, tmp_path):
+    recipe = recipe_of(data, batch_size=3)
+    with pytest.raises(RecipeError, match="a batch of 3 cannot be shared out over 2 processes"):
+        list(train(recipe, Parts(home), folder=tmp_path / "run", team=Team(1, 2)))
+    assert not (tmp_path / "run").exists()
