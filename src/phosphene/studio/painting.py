@@ -116,7 +116,7 @@ class Painting:
             return
         with torch.no_grad():
             moved = move(self.optimisation.paint(), zoom)
-            self.optimisation.replace(self.stage.decoder.encode(moved))
+            self.optimisation.replace(self.stage.canvas.encode(moved))
 
     def _snapshot(self) -> tuple[int, Tensor]:
         return self.optimisation.index, self.optimisation.latent.data.detach().clone()

@@ -24,12 +24,12 @@ MAX_SEED = 2**63 - 1  # as in core/rng.py, which imports torch
 MAX_SAMPLES = 1024  # pictures of one recipe
 SEED_BITS = 32  # of a seed that is drawn: short enough to type
 
-Method = Literal["vqgan-clip"]
+Method = Literal["vqgan-clip", "gan-clip"]
 Optimiser = Literal[
     "adam", "novograd", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
 ]
 CutPolicy = Literal["random", "overview+inner", "whole"]
-Start = Literal["auto", "codebook", "retrieval", "best-of", "image"]
+Start = Literal["auto", "codebook", "retrieval", "best-of", "image", "draw"]
 
 
 def _well_formed(value: Any) -> Any:
