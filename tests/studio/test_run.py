@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from phosphene.core.errors import DeviceError
-from phosphene.studio.artifact import Painted, read_artifact
+from phosphene.studio.artifact import read_artifact
+from phosphene.studio.craft import Painted
 from phosphene.studio.run import run
 from tests.studio import processes
 from tests.studio.fakes import tiny

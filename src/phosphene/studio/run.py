@@ -3,8 +3,10 @@
     for step in run(Imagine(prompt="green heart | flat", seed=7), Zoo(home())):
         print(step.index, step.total, step.scalars)
 
-A recipe is plain data (`recipe.py`). Each kind of recipe is carried out by the module of its name,
-as an iterator of steps: to watch is to look at the steps, to cancel is to close the iterator.
+A recipe is plain data (`recipe.py`, which lists all kinds). Each kind is carried out by a module
+of its own (`imagine.py`, `sample.py`, ...) as an iterator of steps: to watch is to look at the
+steps, to cancel is to close the iterator. Finished pictures come in `Painted` steps (`craft.py`),
+with all that is needed to make them again (`artifact.py`, `replay.py`).
 """
 
 from collections.abc import Iterator
@@ -12,10 +14,8 @@ from pathlib import Path
 
 from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
-from phosphene.studio.imagine import imagine
-from phosphene.studio.recipe import Imagine, Recipe, Sample, Train, with_seed
-from phosphene.studio.sample import sample
-from phosphene.studio.train import train
+from phosphene.studio.craft import craft_of
+from phosphene.studio.recipe import Recipe
 from phosphene.zoo import Zoo
 
 
@@ -43,10 +43,4 @@ def run(
     """
     prepare()
     with out_of_memory_named():
-        match recipe:
-            case Imagine():
-                yield from imagine(with_seed(recipe), zoo, device, folder, resume)
-            case Sample():
-                yield from sample(with_seed(recipe), zoo, device)
-            case Train():
-                yield from train(recipe, zoo, device, folder)
+        yield from craft_of(recipe).carry_out(recipe.with_seed(), zoo, device, folder, resume)

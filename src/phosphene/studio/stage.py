@@ -33,7 +33,9 @@ from phosphene.prompting.optimise import ObjectiveAt, Optimising
 from phosphene.prompting.prompt import Phrase, Story, parse
 from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Platform, Surroundings
-from phosphene.studio.recipe import Imagine, Optimiser, split_weight
+from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipes.fields import split_weight
+from phosphene.studio.recipes.imagine import Optimiser
 from phosphene.zoo import Zoo
 from phosphene.zoo.fetch import beside, identity, with_needs
 

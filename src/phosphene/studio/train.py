@@ -20,6 +20,7 @@ from phosphene.families.tokens.vqgan import VQGANConfig
 from phosphene.prompting.contrastive import ContrastiveLearner, ContrastiveTraining
 from phosphene.prompting.perceptor import PerceptorConfig
 from phosphene.prompting.sketches import SketchLearner
+from phosphene.studio.craft import Craft
 from phosphene.studio.folder import RunFolder
 from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
@@ -41,7 +42,11 @@ class Kind(NamedTuple):
 
 
 def train(
-    recipe: Train, zoo: Zoo, device: str = "cpu", folder: Path | None = None
+    recipe: Train,
+    zoo: Zoo,
+    device: str = "cpu",
+    folder: Path | None = None,
+    _resume: bool = True,
 ) -> Iterator[Step]:
     """Train, or go on training, and write the weights at the end.
 
@@ -140,3 +145,6 @@ def _shown(recipe: Train, data: str) -> Mapping[str, Any]:
     except RecipeError:
         source = _source(recipe, data)
     return Batches(source, NUM_SHOWN, recipe.seed).batch(0)
+
+
+CRAFT = Craft(train)
