@@ -10,13 +10,15 @@ from phosphene.prompting.optimise import OPTIMISERS
 from phosphene.studio.recipes import imagine as module
 from phosphene.studio.recipes.fields import MAX_SEED
 from phosphene.studio.recipes.imagine import Imagine
+from phosphene.studio.stage import METHODS
 from phosphene.studio.start import STRATEGIES
 
 
 def test_names_that_are_repeated_to_keep_torch_away_are_those_of_the_modules():
     assert set(module.Optimiser.__args__) == set(OPTIMISERS)
     assert set(module.CutPolicy.__args__) == set(POLICIES)
-    assert set(module.Start.__args__) == set(STRATEGIES)
+    assert set(module.Method.__args__) == set(METHODS) == set(STRATEGIES)
+    assert set(module.Start.__args__) == set().union(*STRATEGIES.values())
 
 
 @given(st.text(min_size=1, max_size=200))
