@@ -1,11 +1,9 @@
 from pathlib import Path
 
-import pytest
 import torch
 from PIL import Image
 
-from phosphene.cli.paint import targets_of
-from phosphene.core.errors import RecipeError, StorageError
+from phosphene.core.errors import StorageError
 from phosphene.studio.artifact import read_artifact
 from phosphene.studio.recipe import Imagine
 
@@ -14,26 +12,6 @@ RECIPE = Imagine(prompt="green heart", seed=7, count=2)
 
 def files(folder: str | Path = ".") -> list[str]:
     return sorted(str(p) for p in Path(folder).rglob("*") if p.is_file())
-
-
-@pytest.mark.parametrize(
-    ("recipe", "out", "expected"),
-    [
-        (RECIPE, None, ["green-heart-7.png", "green-heart-8.png"]),
-        (RECIPE, Path("a/b"), ["a/b/green-heart-7.png", "a/b/green-heart-8.png"]),
-        (RECIPE.model_copy(update={"count": 1}), Path("a/x.png"), ["a/x.png"]),
-        (RECIPE.model_copy(update={"count": 1}), Path("X.PNG"), ["X.PNG"]),
-    ],
-)
-def test_targets(recipe, out, expected):
-    assert [str(path) for path in targets_of(recipe, out)] == expected
-
-
-def test_targets_that_cannot_be():
-    with pytest.raises(RecipeError, match="need a folder"):
-        targets_of(RECIPE, Path("x.png"))
-    with pytest.raises(RecipeError, match="carry their recipe"):
-        targets_of(RECIPE, Path("x.jpg"))
 
 
 def test_a_finished_run_leaves_only_what_was_asked_for(painter):

@@ -59,7 +59,7 @@ def test_principal_directions_of_a_planted_covariance():
         assert direction.deviation == pytest.approx(float(sizes[i]), rel=1e-3)
         assert direction.share == pytest.approx(float(sizes[i] ** 2 / (sizes**2).sum()), rel=1e-3)
         assert float(direction.vector.abs().max()) == float(direction.vector.max())
-    assert [direction.name for direction in found] == [f"principal-{i}" for i in range(3)]
+    assert [direction.name for direction in found] == [f"pc{i}" for i in range(3)]
     once = principal_directions([data], 3)
     for a, b in zip(found, once, strict=True):
         torch.testing.assert_close(a.vector, b.vector, atol=1e-5, rtol=0)

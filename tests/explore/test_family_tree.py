@@ -71,6 +71,52 @@ def test_the_tree_grows_again_on_another_model_and_at_another_psi():
         torch.testing.assert_close(half.genes(name).latent.data, whole.genes(name).latent.data / 2)
 
 
+def test_mutation_is_a_turn_after_the_operator():
+    make = founder(8)
+    tree = family().add(Individual("gil", "cross", 7, ("ada", "bob"), 0.5, mutation=0.3))
+    tree = tree.add(Individual("hal", "cross-classes", 8, ("ada", "bob"), 0.25, mutation=0.5))
+    nursery = Nursery(tree, make)
+    plain = breed.cross(make(1, {"fox": 1.0}), make(2, {"owl": 1.0}), Rng((7,)).fork("breed"))
+    turned = breed.mutate(plain, make(7, {"fox": 1.0}), 0.3)
+    assert torch.equal(nursery.genes("gil").latent.data, turned.latent.data)
+    assert torch.equal(nursery.unmutated("gil").latent.data, plain.latent.data)
+    assert torch.equal(nursery.genes("hal").latent.data, make(1, {}).latent.data)
+    torch.testing.assert_close(nursery.unmutated("hal").classes, torch.tensor([[0.75, 0.25]]))
+    assert float(nursery.genes("hal").classes.sum()) == pytest.approx(1)
+    assert not torch.equal(nursery.genes("hal").classes, nursery.unmutated("hal").classes)
+
+
+def test_those_that_were_found_bring_their_genes():
+    genes = founder(8)(5, {"owl": 1.0})
+    tree = FamilyTree("x", (Individual("eva", "found", found="somewhere"),))
+    assert FamilyTree.from_json(tree.to_json()) == tree
+    with pytest.raises(RecipeError, match="'eva' was found on a model"):
+        Nursery(tree, founder(8)).genes("eva")
+    texts = []
+    grown = Nursery(tree, founder(8), finder=lambda text: texts.append(text) or genes).genes("eva")
+    assert grown is genes
+    assert texts == ["somewhere"]
+    with pytest.raises(RecipeError, match="have genes"):
+        Individual("a", "found")
+    with pytest.raises(RecipeError, match="have genes"):
+        Individual("a", found="x")
+
+
+def test_trees_join():
+    whole = family()
+    first = FamilyTree(whole.model, whole.members[:3])
+    assert first.join(whole) == whole
+    assert whole.join(first) == whole
+    for other in (FamilyTree("faces"), FamilyTree(whole.model, space="w")):
+        with pytest.raises(RecipeError, match="do not join"):
+            whole.join(other)
+    namesake = FamilyTree(whole.model, (Individual("ada", seed=99),))
+    with pytest.raises(RecipeError, match="two individuals are called 'ada'"):
+        whole.join(namesake)
+    with pytest.raises(RecipeError, match="in space 'q'"):
+        FamilyTree("x", space="q")
+
+
 def test_growing_does_not_depend_on_order():
     backwards, forwards = Nursery(family(), founder(8)), Nursery(family(), founder(8))
     last = backwards.genes("eve")

@@ -22,6 +22,7 @@ BAD = {
     "nn/two.py": "from . import one",
     "cli/heavy.py": "def f():\n    import torch",
     "studio/recipe.py": "import numpy as np",
+    "studio/recipes/x.py": "import safetensors",
 }
 COMPLAINTS = [
     "Imports point down, and siblings do not know one another BROKEN",
@@ -37,6 +38,7 @@ COMPLAINTS = [
     "phosphene.cli.heavy -> torch (l.2)",
     "phosphene.web.page -> transformers (l.1)",
     "phosphene.studio.recipe -> numpy (l.1)",
+    "phosphene.studio.recipes.x -> safetensors (l.1)",
 ]
 GOOD = {
     "cli/a.py": "def f():\n    from phosphene.studio.run import run",

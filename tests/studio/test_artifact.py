@@ -11,10 +11,10 @@ from phosphene.studio.artifact import Platform, Surroundings, artifact_of, read_
 from tests.studio.fakes import tiny
 
 
-def made(**fields):
+def made():
     return artifact_of(
         torch.linspace(-1, 1, 3 * 16 * 16).view(3, 16, 16),
-        tiny("Oregon 💚 \x1b\x00 | 画", **fields),
+        tiny("Oregon 💚 \x1b\x00 | 画", count=2),
         1,
         5,
         Surroundings(
@@ -26,7 +26,7 @@ def made(**fields):
 
 
 def test_a_picture_carries_its_manifest(tmp_path):
-    artifact = made(count=2)
+    artifact = made()
     artifact.save(tmp_path / "x.png")
     read = read_artifact(tmp_path / "x.png")
     assert read.manifest == artifact.manifest

@@ -3,7 +3,8 @@ import torch
 
 from phosphene.core.errors import Diverged, Unsupported
 from phosphene.prompting.optimise import Optimisation
-from phosphene.studio.artifact import Painted, read_artifact
+from phosphene.studio.artifact import read_artifact
+from phosphene.studio.craft import Painted
 from phosphene.studio.imagine import imagine
 from tests.studio.fakes import tiny
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from phosphene.core.errors import Diverged
-from phosphene.studio.artifact import Painted
+from phosphene.studio.craft import Painted
 from phosphene.studio.painting import Painting
 from phosphene.studio.stage import Stage, set_stage
 from phosphene.training.checkpoint import load_state, save_state

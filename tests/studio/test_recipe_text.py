@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.core.errors import RecipeError
-from phosphene.studio.recipe import MAX_SEED, Imagine, Train, Zoom
+from phosphene.studio.recipe import Imagine, Train, Zoom
 from phosphene.studio.recipe_text import dump_recipe, load_recipe, parse_recipe, recipe_with
+from phosphene.studio.recipes.fields import MAX_SEED
 
 IMAGINE = {"kind": "imagine", "prompt": "x"}
 

@@ -3,9 +3,13 @@ import signal
 import pytest
 import torch
 
-from phosphene.core.errors import DeviceError
-from phosphene.studio.artifact import Painted, read_artifact
+from phosphene.core.errors import DeviceError, Unsupported
+from phosphene.core.team import Team
+from phosphene.studio.artifact import read_artifact
+from phosphene.studio.craft import Painted
+from phosphene.studio.recipe import Sample
 from phosphene.studio.run import run
+from phosphene.zoo import Zoo
 from tests.studio import processes
 from tests.studio.fakes import tiny
 
@@ -62,3 +66,8 @@ def test_a_killed_run_goes_on_to_the_same_file(home, tmp_path):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()
     assert read_artifact(killed / "a-b-8.png").manifest.index == 1
     assert not (killed / "phosphene-runs").exists()
+
+
+def test_a_team_is_for_what_several_processes_can_share(home):
+    with pytest.raises(Unsupported, match="one process carries this recipe out, not 2"):
+        next(run(Sample(), Zoo(home), team=Team(0, 2)))

@@ -9,8 +9,9 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phosphene.cli.dream import targets_of
 from phosphene.cli.surface import Surface, check_target, note, printable, watched
-from phosphene.core.errors import PhospheneError, RecipeError
+from phosphene.core.errors import PhospheneError
 
 if TYPE_CHECKING:
     from phosphene.studio.folder import RunFolder
@@ -24,9 +25,8 @@ def paint(recipe: "Imagine", out: Path | None, surface: Surface) -> None:
         PhospheneError: as for `studio.run`; or `out` cannot be what is asked for.
     """
     from phosphene.studio.folder import new_run
-    from phosphene.studio.recipe import with_seed
 
-    recipe = with_seed(recipe)
+    recipe = recipe.with_seed()
     _carry_out(recipe, new_run(recipe), out, surface, resume=False)
 
 
@@ -75,29 +75,6 @@ def _carry_out(
         raise
     for path in delivered:
         print(printable(str(path)))
-
-
-def targets_of(recipe: "Imagine", out: Path | None) -> list[Path]:
-    """Where each picture goes.
-
-    Raises:
-        RecipeError: several pictures for one file, or a file that is no .png.
-    """
-    from phosphene.studio.folder import picture_name
-
-    assert recipe.seed is not None
-    names = [picture_name(recipe, recipe.seed + i) for i in range(recipe.count)]
-    if out is None:
-        return [Path(name) for name in names]
-    if out.suffix.lower() == ".png" and not out.is_dir():
-        if recipe.count > 1:
-            raise RecipeError(f"--out {str(out)!r}: {recipe.count} pictures need a folder")
-        return [out]
-    if out.suffix and not out.is_dir():
-        raise RecipeError(
-            f"--out {str(out)!r}: pictures are written as .png, to carry their recipe"
-        )
-    return [out / name for name in names]
 
 
 def deliver(

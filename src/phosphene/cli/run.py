@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from phosphene.cli.dream import dream
 from phosphene.cli.paint import paint
-from phosphene.cli.sample import dream
 from phosphene.cli.surface import Context, Surface, changes_of
 from phosphene.cli.train import learn
 
@@ -21,14 +21,15 @@ def run(
     ] = None,
 ) -> None:
     """Carry out a recipe from a file."""
-    from phosphene.studio.recipe import Imagine, Sample
+    from phosphene.studio.recipe import Imagine, Painting, Train
     from phosphene.studio.recipe_text import load_recipe, recipe_with
 
     surface: Surface = context.obj
-    wanted = load_recipe(recipe)
-    if isinstance(wanted, Imagine):
-        paint(recipe_with(wanted, changes_of(changes or [])), out, surface)
-    elif isinstance(wanted, Sample):
-        dream(recipe_with(wanted, changes_of(changes or [])), out, surface)
-    else:
-        learn(recipe_with(wanted, changes_of(changes or [])), out, surface)
+    wanted = recipe_with(load_recipe(recipe), changes_of(changes or []))
+    match wanted:
+        case Imagine():
+            paint(wanted, out, surface)
+        case Train():
+            learn(wanted, out, surface)
+        case Painting():
+            dream(wanted, out, surface)

@@ -22,6 +22,7 @@ class Space(StrEnum):
     TOKENS = "tokens"  # indices into the codebook: b h w, int64
     NOISE = "noise"
     IMAGE = "image"
+    STEERED = "steered"  # a generator's latent and class logits as one row: b n
 
 
 @dataclass(frozen=True, slots=True)

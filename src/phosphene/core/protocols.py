@@ -47,6 +47,15 @@ class Decoder(Protocol):
 
 
 @runtime_checkable
+class Confined(Decoder, Protocol):
+    """A decoder that knows where its latents belong."""
+
+    def confine(self, latent: Latent) -> Latent:
+        """Bring latents back to the region that the decoder was trained on."""
+        ...
+
+
+@runtime_checkable
 class Styled(Decoder, Protocol):
     """A decoder whose z is first mapped to styles, one for each layer (StyleGAN).
 
@@ -65,8 +74,8 @@ class Styled(Decoder, Protocol):
 
 
 @runtime_checkable
-class Autoencoder(Decoder, Protocol):
-    """A decoder with its inverse and a codebook."""
+class Autoencoder(Confined, Protocol):
+    """A decoder with its inverse and a codebook; it confines codes to where entries are."""
 
     def encode(self, images: Images) -> Latent: ...
 
@@ -76,10 +85,6 @@ class Autoencoder(Decoder, Protocol):
 
     def tokens(self, codes: Latent) -> Latent:
         """Indices of the nearest codebook entries."""
-        ...
-
-    def confine(self, codes: Latent) -> Latent:
-        """Bring codes back to the region where codebook entries are."""
         ...
 
 

@@ -103,6 +103,31 @@ def blend(a: Genes, b: Genes, share: float = 0.5, centre: Vector | None = None) 
     return Genes(a.latent.with_data(child), _mixed(a.classes, b.classes, share))
 
 
+def cross_classes(a: Genes, b: Genes, share: float = 0.5) -> Genes:
+    """A child that is a in everything but the class, which is mixed with b's.
+
+    Raises:
+        LatentMismatch: parents of different models or spaces.
+        RecipeError: a model without classes, or a share outside of 0 to 1.
+    """
+    _demand_share("share", share)
+    _demand_relatives(a, b)
+    if a.classes is None:
+        raise RecipeError("this model knows no classes to cross; cross z or w")
+    return Genes(a.latent, _mixed(a.classes, b.classes, share))
+
+
+def likeness(child: Genes, parent: Genes, centre: Vector | None = None) -> float:
+    """Cosine between the latents of two relatives, seen from the centre: 1 is the same.
+
+    Raises:
+        LatentMismatch: relatives of different models or spaces.
+    """
+    _demand_relatives(child, parent)
+    own, other = (_away(g.latent.data, centre).double().flatten() for g in (child, parent))
+    return float(torch.cosine_similarity(own, other, dim=0))
+
+
 def mutate(
     genes: Genes, stranger: Genes, strength: float = 0.3, centre: Vector | None = None
 ) -> Genes:

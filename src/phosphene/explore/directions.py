@@ -138,10 +138,10 @@ def principal_directions(batches: Iterable[AnySize], count: int) -> list[Directi
         moments.add(batch)
     covariance = moments.covariance()
     most = min(len(covariance), moments.count - 1)
-    values, vectors = _strongest(covariance, count, most)
+    values, vectors = strongest(covariance, count, most)
     whole = float(covariance.trace()) or 1.0
     return [
-        Direction(f"principal-{i}", vector, math.sqrt(value), "principal", value / whole)
+        Direction(f"pc{i}", vector, math.sqrt(value), "principal", value / whole)
         for i, (value, vector) in enumerate(zip(values, vectors, strict=True))
     ]
 
@@ -174,12 +174,12 @@ def factor_directions(
     for weight in weights:
         matrix = weight.detach().double().cpu()
         energy += matrix.T @ matrix
-    values, vectors = _strongest(energy, count, len(energy))
+    values, vectors = strongest(energy, count, len(energy))
     whole = float(energy.trace()) or 1.0
     found = []
     for i, (value, vector) in enumerate(zip(values, vectors, strict=True)):
         deviation = 1.0 if moments is None else _deviation(moments.covariance(), vector)
-        found.append(Direction(f"factor-{i}", vector, deviation, "factor", value / whole))
+        found.append(Direction(f"sefa{i}", vector, deviation, "factor", value / whole))
     return found
 
 
@@ -313,7 +313,7 @@ def _deviation(covariance: Tensor, vector: Tensor) -> float:
     return math.sqrt(variance) if variance > 0 else 1.0
 
 
-def _strongest(symmetric: Tensor, count: int, most: int) -> tuple[list[float], list[Tensor]]:
+def strongest(symmetric: Tensor, count: int, most: int) -> tuple[list[float], list[Tensor]]:
     """The largest eigenvalues and their vectors, signs fixed so that machines agree."""
     if not 1 <= count <= most:
         raise RecipeError(f"{count} directions of {most} that there are; ask for 1 to {most}")

@@ -2,7 +2,8 @@
 
 The tree keeps how each individual came to be (a seed, two parents and an operator), not its
 tensors. So it is small JSON, both parents are always known, and the whole tree can be grown again
-on another model, at another psi or in another size: see `Nursery`.
+on another model, at another psi or in another size: see `Nursery`. Only those that were found, by
+inversion or by words, bring their genes with them: these belong to one model.
 """
 
 import json
@@ -20,10 +21,22 @@ from phosphene.explore.breed import Genes
 
 VERSION = 1
 MAX_MEMBERS = 100_000
-PARENTS = {"seed": 0, "mutate": 1, "mutate-classes": 1, "cross": 2, "blend": 2}
+PARENTS = {
+    "seed": 0,
+    "found": 0,
+    "mutate": 1,
+    "mutate-classes": 1,
+    "cross": 2,
+    "blend": 2,
+    "cross-classes": 2,
+}
+SPACES = ("z", "w", "w_plus")
 
 Founder = Callable[[int, Mapping[str, float]], Genes]
 """Genes of a seed with class weights by name, on some model."""
+
+Finder = Callable[[str], Genes]
+"""Genes of one that was found, from its text, on the model that it was found in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +49,11 @@ class Individual:
         seed: Of the founder, or of what the operator draws.
         parents: Their ids, first and second.
         amount: The operator's share or strength, 0 to 1; a founder has none.
-        classes: Of a founder, weights by name.
+        classes: Of a founder, weights by name; none lets its seed draw one.
         starred: Marked by a person.
+        mutation: How far it is turned, afterwards, towards a stranger of its seed, 0 to 1; of
+            crossed classes, the share of a class drawn by the seed.
+        found: The genes of one that was found, as `genes_text` writes them.
     Raises:
         RecipeError: an unknown operator, too few or too many parents, values out of range.
     """
@@ -49,6 +65,8 @@ class Individual:
     amount: float = 0.5
     classes: tuple[tuple[str, float], ...] = ()
     starred: bool = False
+    mutation: float = 0.0
+    found: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < len(self.id) <= 200:
@@ -63,8 +81,11 @@ class Individual:
             )
         if not 0 <= self.seed <= MAX_SEED:
             raise RecipeError(f"{self.id!r} has seed {self.seed}; use 0 to {MAX_SEED}")
-        if not 0 <= self.amount <= 1:
-            raise RecipeError(f"{self.id!r} has amount {self.amount}; use 0 to 1")
+        for name in ("amount", "mutation"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"{self.id!r} has {name} {getattr(self, name)}; use 0 to 1")
+        if bool(self.found) != (self.operator == "found"):
+            raise RecipeError(f"{self.id!r}: those that were found, and only they, have genes")
         if not all(math.isfinite(weight) for _, weight in self.classes):
             raise RecipeError(f"{self.id!r} has a class weight that is no finite number")
 
@@ -75,14 +96,18 @@ class FamilyTree:
 
     Args:
         model: Name of the model that the tree was grown on.
+        space: That the genes are in: z, w, or w_plus.
     Raises:
         RecipeError: an id twice, or a parent that does not come before its child.
     """
 
     model: str
     members: tuple[Individual, ...] = ()
+    space: str = "z"
 
     def __post_init__(self) -> None:
+        if self.space not in SPACES:
+            raise RecipeError(f"a tree in space {self.space[:20]!r}; it can be {', '.join(SPACES)}")
         if len(self.members) > MAX_MEMBERS:
             raise RecipeError(f"a tree of {len(self.members):,}; at most {MAX_MEMBERS:,} fit")
         seen: set[str] = set()
@@ -112,6 +137,21 @@ class FamilyTree:
     def add(self, child: Individual) -> "FamilyTree":
         """The tree with one more individual."""
         return replace(self, members=(*self.members, child))
+
+    def join(self, other: "FamilyTree") -> "FamilyTree":
+        """Both trees as one; who is in both is in it once.
+
+        Raises:
+            RecipeError: trees of different models or spaces, or two individuals of one id.
+        """
+        if (self.model, self.space) != (other.model, other.space):
+            raise RecipeError(
+                f"a tree on {self.model[:60]!r} in {self.space} and one on {other.model[:60]!r} in "
+                f"{other.space} do not join; take parents of one model, bred in one space"
+            )
+        known = {member.id: member for member in self.members}
+        new = [m for m in other.members if known.get(m.id) != m]
+        return replace(self, members=(*self.members, *new))
 
     def star(self, name: str, starred: bool = True) -> "FamilyTree":
         """The tree with a mark on one individual, or without it."""
@@ -149,7 +189,12 @@ class FamilyTree:
         for member in self.members:
             entry = {f.name: getattr(member, f.name) for f in fields(member)}
             members.append({**entry, "classes": dict(member.classes)})
-        data = {"version": VERSION, "model": self.model, "members": members}
+        data = {
+            "version": VERSION,
+            "model": self.model,
+            "space": self.space,
+            "members": members,
+        }
         return json.dumps(data, ensure_ascii=False, indent=1)
 
     @classmethod
@@ -170,7 +215,8 @@ class FamilyTree:
         model, members = data.get("model"), data.get("members")
         if not isinstance(model, str) or not isinstance(members, list):
             raise RecipeError("the family tree has no model or no members")
-        return cls(model, tuple(_individual(entry) for entry in members))
+        space = data.get("space", "z")
+        return cls(model, tuple(_individual(entry) for entry in members), str(space))
 
 
 class Nursery:
@@ -179,10 +225,17 @@ class Nursery:
     Args:
         founder: Makes the genes of a seed; it decides model, space and psi.
         centre: The origin of lengths: w_avg for genes in w or w+, None for z.
+        finder: Reads the genes of those that were found; None for a tree without any.
     """
 
-    def __init__(self, tree: FamilyTree, founder: Founder, centre: Tensor | None = None) -> None:
-        self.tree, self.founder, self.centre = tree, founder, centre
+    def __init__(
+        self,
+        tree: FamilyTree,
+        founder: Founder,
+        centre: Tensor | None = None,
+        finder: Finder | None = None,
+    ) -> None:
+        self.tree, self.founder, self.centre, self.finder = tree, founder, centre, finder
         self._members = {member.id: member for member in tree.members}
         self._grown: dict[str, Genes] = {}
 
@@ -204,22 +257,46 @@ class Nursery:
                 self._grown[member.id] = self._grow(member)
             yield member, self._grown[member.id]
 
+    def unmutated(self, name: str) -> Genes:
+        """What an individual would be without its mutation: whose genes it got from whom."""
+        self.genes(name)
+        return self._grow(replace(self._members[name], mutation=0.0))
+
     def _grow(self, member: Individual) -> Genes:
-        parents = [self._grown[parent] for parent in member.parents]
         rng = Rng((member.seed,)).fork("breed")
+        child = self._born(member, rng)
+        if member.mutation == 0:
+            return child
+        if member.operator == "cross-classes":
+            return breed.mutate_classes(child, rng, member.mutation)
+        return breed.mutate(child, self._stranger(member), member.mutation, self.centre)
+
+    def _born(self, member: Individual, rng: Rng) -> Genes:
+        if not member.parents:
+            return self._founded(member)
+        parents = [self._grown[parent] for parent in member.parents]
         match member.operator:
-            case "seed":
-                return self.founder(member.seed, dict(member.classes))
             case "mutate":
-                # the stranger shares the parent's classes: in w its style is of the same kind
-                stranger = self.founder(member.seed, dict(self._founder_classes(member)))
-                return breed.mutate(parents[0], stranger, member.amount, self.centre)
+                return breed.mutate(parents[0], self._stranger(member), member.amount, self.centre)
             case "mutate-classes":
                 return breed.mutate_classes(parents[0], rng, member.amount)
             case "cross":
                 return breed.cross(parents[0], parents[1], rng, member.amount)
+            case "cross-classes":
+                return breed.cross_classes(parents[0], parents[1], member.amount)
             case _:
                 return breed.blend(parents[0], parents[1], member.amount, self.centre)
+
+    def _founded(self, member: Individual) -> Genes:
+        if member.operator == "seed":
+            return self.founder(member.seed, dict(member.classes))
+        if self.finder is None:
+            raise RecipeError(f"{member.id!r} was found on a model; name that one")
+        return self.finder(member.found)
+
+    def _stranger(self, member: Individual) -> Genes:
+        """Of the classes that the first parent's line began with: in w its style is of the kind."""
+        return self.founder(member.seed, dict(self._founder_classes(member)))
 
     def _founder_classes(self, member: Individual) -> tuple[tuple[str, float], ...]:
         """The classes of the founder at the end of the line of first parents."""
@@ -244,7 +321,9 @@ def _individual(entry: Any) -> Individual:
         "seed": int,
         "parents": list,
         "amount": int | float,
+        "mutation": int | float,
         "classes": dict,
+        "found": str,
         "starred": bool,
     }
     for key, value in entry.items():

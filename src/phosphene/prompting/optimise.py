@@ -17,7 +17,7 @@ from torch import Tensor
 from phosphene.core.errors import Diverged, RecipeError, did_you_mean
 from phosphene.core.images import Images
 from phosphene.core.latent import Latent
-from phosphene.core.protocols import Autoencoder, Decoder, Objective, Step
+from phosphene.core.protocols import Autoencoder, Confined, Decoder, Objective, Step
 from phosphene.prompting.novograd import NovoGrad
 
 ObjectiveAt = Callable[[int], Objective]
@@ -63,7 +63,8 @@ class Optimisation:
     """One optimisation in progress: step it, look at it, save it, go on another day.
 
     Args:
-        decoder: Paints; an `Autoencoder` also snaps the latent to its codebook before painting.
+        decoder: Paints; an `Autoencoder` also snaps the latent to its codebook before painting, a
+            `Confined` one brings it back after each step.
         latent: The start; each sample of the batch is optimised on its own.
         objective: Gives the objective of a step.
     Raises:
@@ -113,7 +114,7 @@ class Optimisation:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(self.index)
         self.optimizer.step()
-        if isinstance(self.decoder, Autoencoder):
+        if isinstance(self.decoder, Confined):
             with torch.no_grad():
                 self.latent.data.copy_(self.decoder.confine(self.latent).data)
         scalars = {"loss": float(losses.detach().mean())}

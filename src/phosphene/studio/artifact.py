@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
 import phosphene
 from phosphene.core.errors import ImageError
@@ -19,8 +19,7 @@ from phosphene.core.images import (
     png_bytes,
     read_recipe,
 )
-from phosphene.core.protocols import Step
-from phosphene.studio.recipe import Imagine, Painting, Sample
+from phosphene.studio.recipe import AnyPainting, Painting
 
 
 class Platform(BaseModel):
@@ -89,15 +88,16 @@ class Manifest(Surroundings):
     Args:
         phosphene: Version that made it.
         recipe: Complete: no field is left to a default that may change.
-        seed: Of this picture: the recipe's plus `index`, or the `index`-th of its list; of a grid,
-            the first one's.
-        iterations: Made; fewer than the recipe's when the run was stopped. 1 for a sample.
+        seed: Of this picture: the `index`-th of the recipe's; of a sheet, the first one's.
+        index: Which of the recipe's pictures this is.
+        iterations: Made; fewer than the recipe's when the run was stopped. 1 for what is painted
+            in one go.
         frame: Saved on the way: what the next iteration began with, after the camera moved.
         pixel_sha256: Of size and 8-bit pixels.
     """
 
     phosphene: str
-    recipe: Painting = Field(discriminator="kind")
+    recipe: AnyPainting
     seed: int
     index: int
     iterations: NonNegativeInt
@@ -129,13 +129,6 @@ class Artifact:
         write_bytes(path, self.png())
 
 
-@dataclass(frozen=True, slots=True)
-class Painted(Step):
-    """The step that finished a picture."""
-
-    artifact: Artifact | None = None
-
-
 def artifact_of(
     image: Picture,
     recipe: Painting,
@@ -145,16 +138,10 @@ def artifact_of(
     frame: bool = False,
 ) -> Artifact:
     """Describe a picture that was made just now."""
-    if isinstance(recipe, Sample):
-        seed = recipe.all_seeds()[index]
-    else:
-        assert isinstance(recipe, Imagine)
-        assert recipe.seed is not None
-        seed = recipe.seed + index
     manifest = Manifest(
         phosphene=phosphene.__version__,
         recipe=recipe,
-        seed=seed,
+        seed=recipe.all_seeds()[index],
         index=index,
         iterations=iterations,
         frame=frame,
@@ -180,8 +167,7 @@ def read_artifact(path: Path) -> Artifact:
             f"the recipe in {str(path)!r} cannot be read: {field}: {first['msg']}; "
             f"it may come from another version than phosphene {phosphene.__version__}"
         ) from None
-    mode = "RGB" if isinstance(manifest.recipe, Imagine) else _mode(path)
-    return Artifact(open_image(path, mode), manifest)
+    return Artifact(open_image(path, _mode(path)), manifest)
 
 
 def _mode(path: Path) -> str:

@@ -116,7 +116,7 @@ class RunFolder:
 
 def picture_name(recipe: Imagine, seed: int) -> str:
     """Return the file name of a picture: what it shows, and its seed."""
-    return f"{slug(recipe.prompt)}-{seed}.png"
+    return f"{slug(recipe.title)}-{seed}.png"
 
 
 def new_run(recipe: Imagine, root: Path = RUNS) -> RunFolder:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from phosphene.core.errors import Diverged
 from phosphene.core.protocols import Step
+from phosphene.studio.artifact import Manifest
+from phosphene.studio.craft import Craft, Painted
 from phosphene.studio.painting import Painting
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.record import Record, record_of
@@ -55,3 +57,20 @@ def _paint(painting: Painting, record: Record, notes: tuple[str, ...]) -> Iterat
     assert finished.artifact is not None
     record.keep(finished.artifact)
     yield replace(finished, notes=notes)
+
+
+def imagine_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator[Step]:
+    """Paint one picture again, as far as it had come."""
+    assert isinstance(manifest.recipe, Imagine)
+    # a frame is what the next iteration began with
+    made = manifest.iterations + manifest.frame
+    stage = set_stage(manifest.recipe, zoo, device)
+    check_room(stage)
+    painting = Painting(stage, zoo, manifest.index)
+    for index, step in enumerate(painting.steps(made)):
+        yield Step(index, made + 1, step.images, step.scalars)
+    new = painting.frame(step) if manifest.frame else painting.artifact()
+    yield Painted(made, made + 1, new.image[None], artifact=new)
+
+
+CRAFT = Craft(imagine, imagine_again)

@@ -10,8 +10,9 @@ from phosphene.core.images import Images
 from phosphene.core.protocols import Step
 from phosphene.core.rng import Rng
 from phosphene.prompting.optimise import Optimisation
-from phosphene.studio.artifact import Artifact, Painted, artifact_of
+from phosphene.studio.artifact import Artifact, artifact_of
 from phosphene.studio.camera import move
+from phosphene.studio.craft import Painted
 from phosphene.studio.stage import Stage
 from phosphene.studio.start import start
 from phosphene.zoo import Zoo
@@ -116,7 +117,7 @@ class Painting:
             return
         with torch.no_grad():
             moved = move(self.optimisation.paint(), zoom)
-            self.optimisation.replace(self.stage.decoder.encode(moved))
+            self.optimisation.replace(self.stage.canvas.encode(moved))
 
     def _snapshot(self) -> tuple[int, Tensor]:
         return self.optimisation.index, self.optimisation.latent.data.detach().clone()

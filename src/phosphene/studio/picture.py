@@ -1,16 +1,17 @@
 """What `phosphene.imagine` and `sample` give back: a picture that knows how it was made."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.images import to_pil
 from phosphene.core.runtime import prepare
-from phosphene.studio.artifact import Artifact, Manifest, Painted
-from phosphene.studio.recipe import Imagine, Painting, Sample, with_seed
+from phosphene.studio.artifact import Artifact, Manifest
+from phosphene.studio.craft import Painted
+from phosphene.studio.recipe import Painting
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.replay import Verdict, replay
 from phosphene.studio.run import run
@@ -68,9 +69,23 @@ class Picture:
 
     def __repr__(self) -> str:
         width, height = self.image.size
-        recipe = self.recipe
-        what = recipe.prompt if isinstance(recipe, Imagine) else recipe.model
-        return f"<Picture {what[:60]!r}, seed {self.seed}, {width} x {height} px>"
+        what = self.recipe.title[:60]
+        return f"<Picture {what!r}, seed {self.seed}, {width} x {height} px>"
+
+
+def pictures_of(
+    kind: str, fields: Mapping[str, Any], zoo: Zoo | None = None, device: str = "cpu"
+) -> list[Picture]:
+    """Paint the pictures of a recipe that is given by its fields.
+
+    Raises:
+        RecipeError: unknown field, or a value that is not allowed.
+        PhospheneError: as for `run`.
+    """
+    prepare()
+    steps = run(parse_recipe({"kind": kind, **fields}), zoo or Zoo(), device)
+    artifacts = [step.artifact for step in steps if isinstance(step, Painted)]
+    return [Picture(artifact) for artifact in artifacts if artifact is not None]
 
 
 def imagine(
@@ -91,17 +106,11 @@ def imagine(
         RecipeError: unknown field, or a value that is not allowed.
         PhospheneError: as for `run`.
     """
-    prepare()
-    recipe = parse_recipe({"kind": "imagine", "prompt": prompt, "seed": seed, **fields})
-    assert isinstance(recipe, Imagine)
-    if recipe.count != 1:
+    if fields.get("count", 1) != 1:
         raise RecipeError(
             "count: imagine() gives one picture; call it once a seed, or use run() for many"
         )
-    last = deque(run(with_seed(recipe), zoo or Zoo(), device), maxlen=1).pop()
-    assert isinstance(last, Painted)
-    assert last.artifact is not None
-    return Picture(last.artifact)
+    return pictures_of("imagine", {"prompt": prompt, "seed": seed, **fields}, zoo, device)[0]
 
 
 def sample(
@@ -125,11 +134,6 @@ def sample(
         RecipeError: unknown field, or a value that is not allowed.
         PhospheneError: as for `run`.
     """
-    prepare()
     asked = {"model": model, "count": count, "seed": seed, "classes": tuple(map(str, classes))}
     layout = "grid" if grid else "files"
-    recipe = parse_recipe({"kind": "sample", **asked, "layout": layout, **fields})
-    assert isinstance(recipe, Sample)
-    steps = run(with_seed(recipe), zoo or Zoo(), device)
-    artifacts = [step.artifact for step in steps if isinstance(step, Painted)]
-    return [Picture(artifact) for artifact in artifacts if artifact is not None]
+    return pictures_of("sample", {**asked, "layout": layout, **fields}, zoo, device)

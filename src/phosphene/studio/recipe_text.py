@@ -12,12 +12,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from phosphene.core.errors import RecipeError, did_you_mean
-from phosphene.studio.recipe import Imagine, Recipe, Sample, Train
+from phosphene.studio.recipe import KINDS, AnyRecipe, Recipe
 
 MAX_BYTES = 4_000_000
 
-AnyRecipe = TypeVar("AnyRecipe", Imagine, Sample, Train)
-KINDS: dict[object, type[BaseModel]] = {"imagine": Imagine, "sample": Sample, "train": Train}
+Kind = TypeVar("Kind", bound=Recipe)
 
 
 def parse_recipe(values: Mapping[str, Any]) -> Recipe:
@@ -58,7 +57,7 @@ def dump_recipe(recipe: Recipe) -> str:
     return json.dumps(values, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
-def recipe_with(recipe: AnyRecipe, changes: Mapping[str, str]) -> AnyRecipe:
+def recipe_with(recipe: Kind, changes: Mapping[str, str]) -> Kind:
     """Change fields by name, with the values as text: `{"width": "256", "zoom.angle": "3"}`.
 
     A dot reaches inside; `null` takes a value away; lists may be `a,b` or JSON.
@@ -71,7 +70,7 @@ def recipe_with(recipe: AnyRecipe, changes: Mapping[str, str]) -> AnyRecipe:
     return recipe
 
 
-def _changed(recipe: AnyRecipe, key: str, value: str) -> AnyRecipe:
+def _changed(recipe: Kind, key: str, value: str) -> Kind:
     """Try the text itself, then what it means as JSON; in free-form fields the other way round."""
     free = key.startswith(("model.", "settings."))
     meanings = [value, *_as_json(value)]
@@ -108,7 +107,7 @@ def _set_at(values: dict[str, Any], key: str, value: Any, model: type[BaseModel]
 @functools.cache
 def _validator() -> Callable[[dict[str, Any]], Recipe]:
     """Made once and late: it takes a moment."""
-    return TypeAdapter[Recipe](Recipe).validate_python
+    return TypeAdapter[Recipe](AnyRecipe).validate_python
 
 
 def _model_of(kind: object) -> type[BaseModel] | None:

@@ -14,11 +14,7 @@ from phosphene.core.images import pixel_hash, to_uint8
 from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
 from phosphene.studio.artifact import Artifact, Manifest, read_artifact
-from phosphene.studio.painting import Painting
-from phosphene.studio.recipe import Sample
-from phosphene.studio.room import check_room
-from phosphene.studio.sample import sample_again
-from phosphene.studio.stage import set_stage
+from phosphene.studio.craft import Painted, craft_of
 from phosphene.zoo import Zoo
 
 
@@ -65,22 +61,15 @@ def replaying(source: Path | Artifact, zoo: Zoo, device: str = "cpu") -> Iterato
     """Replay as steps to watch; the last one is `Replayed` and holds the verdict."""
     prepare()
     old = read_artifact(source) if isinstance(source, Path) else source
-    recipe = old.manifest.recipe
-    if isinstance(recipe, Sample):
-        with out_of_memory_named(), _threads(old.manifest.platform.threads):
-            new = sample_again(recipe, old.manifest.index, zoo, device)
-        yield Replayed(0, 1, new.image[None], verdict=compare(old, new))
-        return
-    # a frame is what the next iteration began with
-    made = old.manifest.iterations + old.manifest.frame
+    again = craft_of(old.manifest.recipe).again
+    assert again is not None  # what paints pictures can paint them again
     with out_of_memory_named(), _threads(old.manifest.platform.threads):
-        stage = set_stage(recipe, zoo, device)
-        check_room(stage)
-        painting = Painting(stage, zoo, old.manifest.index)
-        for index, step in enumerate(painting.steps(made)):
-            yield Step(index, made + 1, step.images, step.scalars)
-        new = painting.frame(step) if old.manifest.frame else painting.artifact()
-    yield Replayed(made, made + 1, new.image[None], verdict=compare(old, new))
+        for step in again(old.manifest, zoo, device):
+            if isinstance(step, Painted) and step.artifact is not None:
+                verdict = compare(old, step.artifact)
+                yield Replayed(step.index, step.total, step.images, verdict=verdict)
+            else:
+                yield step
 
 
 def compare(old: Artifact, new: Artifact) -> Verdict:

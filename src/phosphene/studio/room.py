@@ -13,6 +13,7 @@ from phosphene.core.errors import RecipeError
 from phosphene.core.latent import Latent
 from phosphene.core.memory import available_memory, rehearsed
 from phosphene.core.rng import Rng
+from phosphene.prompting.steering import Steered
 from phosphene.studio.stage import Stage
 from phosphene.studio.start import NUM_TRIES
 
@@ -33,9 +34,13 @@ GIB = 2**30
 def check_room(stage: Stage) -> None:
     """Check that an iteration fits into memory, as far as can be told.
 
+    A generator that is steered paints its own size, which was chosen with the model: it passes.
+
     Raises:
         RecipeError: it does not; says how much it needs, what there is, and which size fits.
     """
+    if isinstance(stage.decoder, Steered):
+        return
     there = available_memory(stage.device)
     height, width = stage.size
     if there is None or _at_most(stage) <= there:
@@ -62,15 +67,15 @@ def estimate(stage: Stage, height: int, width: int) -> int:
     Raises:
         NotImplementedError, RuntimeError: a model does what cannot be rehearsed.
     """
-    channels = stage.decoder.spec.shape[0]
+    channels = stage.canvas.spec.shape[0]
     count = NUM_TRIES if stage.recipe.start == "best-of" else 1
     rng = Rng(tuple(range(count)))
 
     def iteration() -> None:
-        shape = (count, channels or 1, *stage.decoder.grid_of(height, width))
+        shape = (count, channels or 1, *stage.canvas.grid_of(height, width))
         codes = torch.empty(*shape, device="meta", requires_grad=True)
-        latent = Latent(stage.decoder.spec.space, codes)
-        images = stage.decoder.decode(stage.decoder.snap(latent))
+        latent = Latent(stage.canvas.spec.space, codes)
+        images = stage.canvas.decode(stage.canvas.snap(latent))
         seen = []
         for gaze in stage.gazes:
             # noise would be drawn for real; it is as large as the views, which count
@@ -96,7 +101,7 @@ def _largest(stage: Stage, there: int, needed: int) -> tuple[int, int] | None:
 
     Need is nearly a power of size, so the crossing is sought on a line between logarithms.
     """
-    factor = stage.decoder.factor
+    factor = stage.canvas.factor
     height, width = stage.size
 
     def sides(scale: float) -> tuple[int, int]:

@@ -3,20 +3,22 @@
     for step in run(Imagine(prompt="green heart | flat", seed=7), Zoo(home())):
         print(step.index, step.total, step.scalars)
 
-A recipe is plain data (`recipe.py`). Each kind of recipe is carried out by the module of its name,
-as an iterator of steps: to watch is to look at the steps, to cancel is to close the iterator.
+A recipe is plain data (`recipe.py`, which lists all kinds). Each kind is carried out by a module
+of its own (`imagine.py`, `sample.py`, ...) as an iterator of steps: to watch is to look at the
+steps, to cancel is to close the iterator. Finished pictures come in `Painted` steps (`craft.py`),
+with all that is needed to make them again (`artifact.py`, `replay.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+from phosphene.core.errors import Unsupported
 from phosphene.core.protocols import Step
 from phosphene.core.runtime import out_of_memory_named, prepare
 from phosphene.core.team import ALONE, Team
-from phosphene.studio.imagine import imagine
-from phosphene.studio.recipe import Imagine, Recipe, Sample, Train, with_seed
-from phosphene.studio.sample import sample
-from phosphene.studio.train import train
+from phosphene.studio.craft import craft_of
+from phosphene.studio.recipe import Recipe
 from phosphene.zoo import Zoo
 
 
@@ -46,11 +48,11 @@ def run(
         StorageError: disk full, folder not writable.
     """
     prepare()
+    craft = craft_of(recipe)
+    carry_out: Callable[..., Iterator[Step]] = craft.carry_out
+    if team.size > 1:
+        if not craft.shared:
+            raise Unsupported(f"one process carries this recipe out, not {team.size}; use one")
+        carry_out = partial(carry_out, team=team)
     with out_of_memory_named():
-        match recipe:
-            case Imagine():
-                yield from imagine(with_seed(recipe), zoo, device, folder, resume)
-            case Sample():
-                yield from sample(with_seed(recipe), zoo, device)
-            case Train():
-                yield from train(recipe, zoo, device, folder, team=team)
+        yield from carry_out(recipe.with_seed(), zoo, device, folder, resume)

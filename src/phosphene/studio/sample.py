@@ -6,6 +6,7 @@ in a grid.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +18,8 @@ from phosphene.core.latent import Condition
 from phosphene.core.protocols import Generator, Step
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import resolve_device
-from phosphene.studio.artifact import Artifact, Painted, Platform, Surroundings, artifact_of
+from phosphene.studio.artifact import Artifact, Manifest, Platform, Surroundings, artifact_of
+from phosphene.studio.craft import Craft, Painted
 from phosphene.studio.recipe import Sample
 from phosphene.studio.stage import dtype_of, model_hashes
 from phosphene.zoo import Zoo
@@ -91,7 +93,13 @@ def set_up(recipe: Sample, zoo: Zoo, device: str = "cpu") -> Studio:
     return studio
 
 
-def sample(recipe: Sample, zoo: Zoo, device: str = "cpu") -> Iterator[Step]:
+def sample(
+    recipe: Sample,
+    zoo: Zoo,
+    device: str = "cpu",
+    _folder: Path | None = None,
+    _resume: bool = False,
+) -> Iterator[Step]:
     """Paint all samples of a recipe; see `set_up` for the errors.
 
     Yields:
@@ -111,13 +119,15 @@ def sample(recipe: Sample, zoo: Zoo, device: str = "cpu") -> Iterator[Step]:
         yield Painted(total, total + 1, artifact.image[None], artifact=artifact)
 
 
-def sample_again(recipe: Sample, index: int, zoo: Zoo, device: str = "cpu") -> Artifact:
-    """Paint one artifact of a recipe again: the grid, or the `index`-th picture."""
+def sample_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator[Step]:
+    """Paint one artifact again: the grid, or one of the pictures."""
+    recipe, index = manifest.recipe, manifest.index
+    assert isinstance(recipe, Sample)
     studio = set_up(recipe, zoo, device)
-    if recipe.layout == "files":
-        return studio.artifact(studio.image(index), index)
-    count = len(recipe.all_seeds())
-    return studio.artifact(torch.cat([studio.image(i) for i in range(count)]), 0)
+    count = len(recipe.all_seeds()) if recipe.layout == "grid" else 0
+    made = [studio.image(i) for i in range(count)] or [studio.image(index)]
+    new = studio.artifact(torch.cat(made), index)
+    yield Painted(0, 1, new.image[None], artifact=new)
 
 
 def _mixture(entry: str, generator: nn.Module) -> str | dict[str, float]:
@@ -140,3 +150,6 @@ def _mixture(entry: str, generator: nn.Module) -> str | dict[str, float]:
                 f"classes: {part.strip()!r} is not name:weight; for example fox:0.5+owl:0.5"
             ) from None
     return weights
+
+
+CRAFT = Craft(sample, sample_again)

@@ -5,9 +5,9 @@ Cheap checks come first, so that a mistake in the recipe shows before gigabytes 
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -31,8 +31,11 @@ from phosphene.prompting.objective import (
 )
 from phosphene.prompting.optimise import ObjectiveAt, Optimising
 from phosphene.prompting.prompt import Phrase, Story, parse
+from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Platform, Surroundings
-from phosphene.studio.recipe import Imagine, Optimiser, split_weight
+from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipes.fields import split_weight
+from phosphene.studio.recipes.imagine import Optimiser
 from phosphene.zoo import Zoo
 from phosphene.zoo.fetch import beside, identity, with_needs
 
@@ -65,6 +68,17 @@ DEFAULTS = {
         iterations=50, optimiser="novograd", learning_rate=0.015, num_cutouts=12
     )
 }
+STEERING = Defaults(iterations=150, learning_rate=0.05, num_cutouts=12)  # of gan-clip
+
+
+class Own(NamedTuple):
+    """What comes with a model: defaults, height and width in px, what its weights are kept in."""
+
+    defaults: Defaults
+    size: tuple[int, int]
+    dtype: str
+
+
 SKETCHES = "sketches"  # family of the models that hold starts
 DEFAULT_SIZE = 256  # px, of models whose card names none
 
@@ -83,7 +97,7 @@ class Stage:
 
     recipe: Imagine
     story: Story
-    decoder: Canvas
+    decoder: Canvas | Steered
     gazes: tuple[Gaze, ...]
     pictures: Mapping[str, Picture]
     init: Picture | None
@@ -103,9 +117,23 @@ class Stage:
         return torch.device(self.surroundings.platform.device)
 
     @property
+    def canvas(self) -> Canvas:
+        """The decoder of a recipe that paints with codes."""
+        assert isinstance(self.decoder, Canvas)
+        return self.decoder
+
+    @property
     def grid(self) -> tuple[int, int]:
         """Rows and columns of codes; they may paint a little more than is wanted."""
-        return self.decoder.grid_of(*self.size)
+        return self.canvas.grid_of(*self.size)
+
+    @property
+    def painted(self) -> tuple[int, int]:
+        """Height and width of what the decoder paints, px."""
+        if isinstance(self.decoder, Steered):
+            return self.decoder.resolution
+        rows, columns = self.grid
+        return rows * self.canvas.factor, columns * self.canvas.factor
 
     @property
     def settings(self) -> Optimising:
@@ -120,20 +148,17 @@ class Stage:
         )
 
     def init_images(self) -> Images:
-        """The picture to start from, 1 c h w, covering the grid.
+        """The picture to start from, 1 c h w, covering what is painted.
 
         Raises:
             RecipeError: the recipe names none.
         """
         if self.init is None:
             raise RecipeError("start: 'image' needs an init_image")
-        rows, columns = self.grid
-        factor = self.decoder.factor
-        covering = fit(self.init[None], rows * factor, columns * factor)
-        return covering.to(self.device)
+        return fit(self.init[None], *self.painted).to(self.device)
 
     def crop(self, images: Images) -> Float[Tensor, "b c _h _w"]:
-        """Cut the wanted size from the middle of what the grid paints."""
+        """Cut the wanted size from the middle of what is painted."""
         height, width = self.size
         top, left = (images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2
         return images[..., top : top + height, left : left + width]
@@ -144,7 +169,10 @@ class Stage:
         Args:
             rng: One seed a picture.
         """
-        scenes = [self._scene(scene, rng.fork(i)) for i, scene in enumerate(self.story.scenes)]
+        gazes = self.gazes
+        scenes = [
+            self._scene(scene, gazes, rng.fork(i)) for i, scene in enumerate(self.story.scenes)
+        ]
         assert self.recipe.story_every is not None
         every = self.recipe.story_every
 
@@ -153,8 +181,22 @@ class Stage:
 
         return at
 
-    def _scene(self, phrases: tuple[Phrase, ...], rng: Rng) -> StepObjective:
-        words = PromptObjective.of_scene(phrases, self.gazes, rng, self.pictures)
+    def first_glance(self, rng: Rng) -> Objective:
+        """The first scene's objective, of whole pictures: cheap, to choose among many."""
+        glances = tuple(
+            Gaze(
+                gaze.perceptor,
+                replace(gaze.cutouts, policy="whole", count=1, noise=0.0),
+                gaze.weight,
+            )
+            for gaze in self.gazes
+        )
+        return self._scene(self.story.scenes[0], glances, rng).at(0)
+
+    def _scene(
+        self, phrases: tuple[Phrase, ...], gazes: tuple[Gaze, ...], rng: Rng
+    ) -> StepObjective:
+        words = PromptObjective.of_scene(phrases, gazes, rng, self.pictures)
         terms: list[tuple[StepObjective, float]] = [
             (words, 1.0),
             (TotalVariation(), self.recipe.tv_weight),
@@ -184,13 +226,8 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     names = [recipe.model, *(name for name, _ in judges), sketches]
     models = model_hashes(filter(None, names), zoo)
 
-    decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
-    if not isinstance(decoder, Canvas):
-        raise Unsupported(
-            f"{recipe.model[:80]!r} cannot paint by vqgan-clip: it is no autoencoder with a "
-            "codebook; `phosphene models` shows the family of each"
-        )
-    recipe = _complete(recipe, story, zoo.card(recipe.model).size or DEFAULT_SIZE)
+    decoder, own = METHODS[recipe.method](recipe, zoo, place)
+    recipe = _complete(recipe, story, own)
     return Stage(
         recipe=recipe,
         story=story,
@@ -202,14 +239,62 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         surroundings=Surroundings(
             models=models,
             inputs=_input_hashes(filter(None, [recipe.init_image, *pictures])),
-            platform=Platform.here(str(place), dtype_of(decoder)),
+            platform=Platform.here(str(place), own.dtype),
         ),
     )
 
 
+def _paints_with_codes(
+    recipe: Imagine, zoo: Zoo, place: torch.device
+) -> tuple[Canvas | Steered, Own]:
+    """vqgan-clip: an autoencoder's codes, any size."""
+    decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
+    if not isinstance(decoder, Canvas):
+        raise Unsupported(
+            f"{recipe.model[:80]!r} cannot paint by vqgan-clip: it is no autoencoder with a "
+            "codebook; `phosphene models` shows the family of each"
+        )
+    side = zoo.card(recipe.model).size or DEFAULT_SIZE
+    default = DEFAULTS.get(recipe.model, Defaults())
+    return decoder, Own(default, (side, side), dtype_of(decoder))
+
+
+def _steers_a_generator(
+    recipe: Imagine, zoo: Zoo, place: torch.device
+) -> tuple[Canvas | Steered, Own]:
+    """gan-clip: z and classes, or the styles, of a GAN, in its own size."""
+    generator = _frozen(zoo.load(recipe.model, place))
+    try:
+        decoder = Steered(generator)
+    except Unsupported:
+        raise Unsupported(
+            f"{recipe.model[:80]!r} cannot paint by gan-clip: it is no generator with a "
+            "differentiable decode(); name one, for example --model faces-dcgan"
+        ) from None
+    height, width = decoder.resolution
+    for name, asked, is_ in (("height", recipe.height, height), ("width", recipe.width, width)):
+        if asked not in (None, is_):
+            raise RecipeError(
+                f"{name}: {recipe.model[:80]!r} paints {width} x {height} px, not {asked}; "
+                "leave the size out"
+            )
+    if recipe.init_image or recipe.zoom:
+        what = "init_image" if recipe.init_image else "zoom"
+        raise Unsupported(
+            f"{what}: gan-clip cannot go on from a picture; `phosphene invert` finds one in the "
+            "generator, and vqgan-clip paints on from any"
+        )
+    return decoder, Own(STEERING, (height, width), dtype_of(generator))
+
+
+METHODS = {"vqgan-clip": _paints_with_codes, "gan-clip": _steers_a_generator}
+
+
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
-    if recipe.start in ("codebook", "image") or (recipe.start == "auto" and recipe.init_image):
+    if recipe.method != "vqgan-clip" or recipe.start in ("codebook", "image"):
+        return None
+    if recipe.start == "auto" and recipe.init_image:
         return None
     cards = [card for card in zoo.cards() if card.family == SKETCHES and recipe.model in card.needs]
     return cards[0].name if cards else None
@@ -222,20 +307,16 @@ def _with_image_prompts(story: Story, entries: Iterable[str]) -> Story:
     return Story(tuple(scene + added for scene in story.scenes))
 
 
-def _complete(recipe: Imagine, story: Story, size: int) -> Imagine:
-    """Fill in what the recipe leaves to the model, so that it means the same for ever.
-
-    Args:
-        size: Side in px of what the model was trained on.
-    """
-    default = DEFAULTS.get(recipe.model, Defaults())
+def _complete(recipe: Imagine, story: Story, own: Own) -> Imagine:
+    """Fill in what the recipe leaves to the model, so that it means the same for ever."""
+    default = own.defaults
     iterations = recipe.iterations or default.iterations
     share = -(-iterations // len(story.scenes))
     return recipe.model_copy(
         update={
             "iterations": iterations,
-            "width": recipe.width or size,
-            "height": recipe.height or size,
+            "width": recipe.width or own.size[1],
+            "height": recipe.height or own.size[0],
             "optimiser": recipe.optimiser or default.optimiser,
             "learning_rate": recipe.learning_rate or default.learning_rate,
             "num_cutouts": recipe.num_cutouts or default.num_cutouts,

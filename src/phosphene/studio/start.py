@@ -10,6 +10,7 @@ from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
 from phosphene.prompting.optimise import Optimisation
 from phosphene.prompting.sketches import Sketchbook, extend
+from phosphene.prompting.steering import Steered
 from phosphene.studio.stage import Stage
 from phosphene.zoo import Zoo
 
@@ -18,17 +19,23 @@ NUM_SKETCHES = 8  # near ones, of which the perceptors choose
 CAPTION_WEIGHT = 4.0  # of a caption's cosine beside the perceptors' loss
 NUM_TRIES = 4
 TRIAL_ITERATIONS = 10
+NUM_DRAWS = 128  # of a generator that is steered, of which the perceptors choose
+DRAWS_AT_ONCE = 16
 
 Strategy = Callable[[Stage, Zoo, Rng], Latent]
 
 
 def start(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
-    """Return the codes that the optimisation of one picture starts from, 1 d h w.
+    """Return the latent that the optimisation of one picture starts from: a batch of one.
 
     Raises:
         RecipeError: the strategy needs what the recipe or the model does not have.
     """
-    return STRATEGIES[stage.recipe.start](stage, zoo, rng)
+    wanted, strategies = stage.recipe.start, STRATEGIES[stage.recipe.method]
+    if wanted not in strategies:
+        known = ", ".join(strategies)
+        raise RecipeError(f"start: {stage.recipe.method} has no {wanted!r}; it can be {known}")
+    return strategies[wanted](stage, zoo, rng)
 
 
 def _auto(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
@@ -52,17 +59,17 @@ def _words(stage: Stage) -> list[str]:
 def _image(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     """The init image's codes."""
     with torch.no_grad():
-        return stage.decoder.encode(stage.init_images())
+        return stage.canvas.encode(stage.init_images())
 
 
 def _codebook(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     """Codebook entries drawn at random, as the classic script does."""
-    vocabulary = stage.decoder.spec.vocab
+    vocabulary = stage.canvas.spec.vocab
     assert vocabulary is not None
     tokens = rng.fork("codebook").integers(*stage.grid, high=vocabulary)
     tokens = tokens.to(stage.device)
     with torch.no_grad():
-        return stage.decoder.lookup(Latent(Space.TOKENS, tokens))
+        return stage.canvas.lookup(Latent(Space.TOKENS, tokens))
 
 
 def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
@@ -80,22 +87,24 @@ def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     if not words:
         raise RecipeError("start: 'retrieval' looks for words, and the prompt has pictures alone")
     target = zoo.load(TEXT).encode([words[0], ", ".join(words)]).mean(dim=0).cpu()
-    rows, columns = stage.grid
-    factor = stage.decoder.factor
+    canvas = stage.canvas
     with torch.no_grad():
         near = book.choose(target, rng, NUM_SKETCHES)[0]
-        images = extend(book.paint(near, stage.decoder), rows * factor, columns * factor)
+        images = extend(book.paint(near, canvas), *stage.painted)
         objective = stage.objective(Rng(rng.seeds * len(images), rng.purpose))(0)
         losses = objective(images.to(stage.device)).cpu()
         best = int((losses - CAPTION_WEIGHT * book.embeddings[near].float() @ target).argmin())
-        return stage.decoder.encode(images[best : best + 1])
+        return canvas.encode(images[best : best + 1])
 
 
 def _best_of(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     """Several starts that go a few iterations; the one that fits best so far goes on."""
-    seek = _seek(stage, zoo)
-    starts = [seek(stage, zoo, rng.fork(f"try {i}")) for i in range(NUM_TRIES)]
-    latent = starts[0].with_data(torch.cat([s.data for s in starts]))
+    if isinstance(stage.decoder, Steered):
+        latent = _fitting(stage, stage.decoder, rng, NUM_TRIES)
+    else:
+        seek = _seek(stage, zoo)
+        starts = [seek(stage, zoo, rng.fork(f"try {i}")) for i in range(NUM_TRIES)]
+        latent = starts[0].with_data(torch.cat([s.data for s in starts]))
     objective = stage.objective(Rng(rng.seeds * NUM_TRIES, rng.purpose))
     trial = Optimisation(stage.decoder, latent, objective, stage.settings)
     for _ in range(TRIAL_ITERATIONS):
@@ -105,12 +114,42 @@ def _best_of(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     return trial.latent.with_data(trial.latent.data[best : best + 1].detach())
 
 
-STRATEGIES: dict[str, Strategy] = {
-    "auto": _auto,
-    "image": _image,
-    "codebook": _codebook,
-    "retrieval": _retrieval,
-    "best-of": _best_of,
+def _draw(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """The picture that `sample` gives for the seed."""
+    assert isinstance(stage.decoder, Steered)
+    return stage.decoder.draw(Rng(rng.seeds, "/sample"))
+
+
+def _drawn(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """Of many draws the one that fits best."""
+    assert isinstance(stage.decoder, Steered)
+    return _fitting(stage, stage.decoder, rng, 1)
+
+
+@torch.no_grad()
+def _fitting(stage: Stage, decoder: Steered, rng: Rng, count: int) -> Latent:
+    """The `count` best of `NUM_DRAWS` draws, the best first; whole pictures are judged."""
+    drawn = [decoder.draw(rng.fork(f"draw {i}")).data for i in range(NUM_DRAWS)]
+    rows = torch.cat(drawn).to(stage.device)
+    losses = [
+        stage.first_glance(Rng(rng.seeds * len(part), rng.purpose))(
+            decoder.decode(Latent(Space.STEERED, part)).clamp(-1, 1)
+        ).cpu()
+        for part in torch.split(rows, DRAWS_AT_ONCE)
+    ]
+    best = torch.cat(losses).argsort(stable=True)[:count]
+    return Latent(Space.STEERED, rows[best.to(rows.device)])
+
+
+STRATEGIES: dict[str, dict[str, Strategy]] = {
+    "vqgan-clip": {
+        "auto": _auto,
+        "image": _image,
+        "codebook": _codebook,
+        "retrieval": _retrieval,
+        "best-of": _best_of,
+    },
+    "gan-clip": {"auto": _drawn, "draw": _draw, "best-of": _best_of},
 }
 
 

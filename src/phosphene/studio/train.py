@@ -21,6 +21,7 @@ from phosphene.families.tokens.vqgan import VQGANConfig
 from phosphene.prompting.contrastive import ContrastiveLearner, ContrastiveTraining
 from phosphene.prompting.perceptor import PerceptorConfig
 from phosphene.prompting.sketches import SketchLearner
+from phosphene.studio.craft import Craft
 from phosphene.studio.folder import RunFolder
 from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
@@ -48,6 +49,7 @@ def train(
     zoo: Zoo,
     device: str = "cpu",
     folder: Path | None = None,
+    _resume: bool = True,
     *,
     team: Team = ALONE,
 ) -> Iterator[Step]:
@@ -183,3 +185,6 @@ def _shown(recipe: Train, data: str, source: Source) -> Mapping[str, Any]:
     except RecipeError:
         pass
     return Batches(source, NUM_SHOWN, recipe.seed).batch(0)
+
+
+CRAFT = Craft(train, shared=True)

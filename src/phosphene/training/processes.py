@@ -128,7 +128,8 @@ def _group(here: int, nodes: int, *, torchrun: bool = False) -> Iterator[Team]:
     """Open the group of all processes, who are told apart by the environment."""
     _demand_fabric()
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 
     # named: a variable of some cluster must not make Fabric see another one
     place = TorchElasticEnvironment() if torchrun else LightningEnvironment()

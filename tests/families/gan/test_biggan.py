@@ -292,3 +292,26 @@ def test_weights_of_another_shape() -> None:
     values = {**config().to_dict(), "class_names": ["one"]}
     with pytest.raises(CheckpointError, match="3 classes"):
         build(network.state_dict(), values, NoShelf())
+
+
+@pytest.mark.parametrize("kind", ["plain", "deep", "flat z", "two blocks a stage"])
+def test_weights_of_z_stand_where_its_pieces_do(kind: str) -> None:
+    model = painter(KINDS[kind])
+    network = model.network
+    assert isinstance(network, BigGAN)
+    weights = model.latent_weights()
+    z = Rng((5,)).normal(model.z_dim)
+    x, conditions = network._inputs(z, torch.zeros(1, model.num_classes))
+    labels = network.config.label_dim if network.config.deep else 0
+    torch.testing.assert_close(
+        z @ weights[0].T,
+        x[:, : x.shape[1] - labels] @ network.linear.weight[:, : x.shape[1] - labels].T,
+    )
+    norms = [m for m in network.modules() if type(m).__name__ == "ConditionalNorm"]
+    pieces = list(conditions)
+    if len(weights) > 1:
+        each = 4 if network.config.deep else 2
+        gains = [z @ weight.T for weight in weights[1:]]
+        wanted = [norm.gain(pieces[i // each]) for i, norm in enumerate(norms)]
+        for gain, right in zip(gains, wanted, strict=True):
+            torch.testing.assert_close(gain, right)

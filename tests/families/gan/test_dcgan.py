@@ -151,3 +151,11 @@ def test_the_published_faces_paint_as_written_out_by_hand() -> None:
     torch.testing.assert_close(made.decode(z), x.tanh(), atol=1e-5, rtol=1e-4)
     assert made.resolution == (64, 64)
     assert sum(p.numel() for p in made.parameters()) == zoo.card("faces-dcgan").parameters
+
+
+def test_the_first_layer_as_a_matrix() -> None:
+    network = Generator(DCGANConfig(resolution=16, num_classes=2, **TINY))
+    (matrix,) = network.latent_weights()
+    z = torch.randn(3, 5)
+    first = network.main[0](torch.cat([z, torch.zeros(3, 3)], dim=1)[:, :, None, None])
+    torch.testing.assert_close(z @ matrix.T, first.flatten(1))

@@ -80,3 +80,14 @@ def test_it_moves_to_another_precision(made: GANGenerator) -> None:
     # eight bits of mantissa, through a dozen layers
     difference = (after.images - before.images).abs().mean()
     assert float(difference) < 0.1 * float(before.images.std())
+
+
+def test_every_number_of_the_latent_is_weighed(made: GANGenerator) -> None:
+    weights = made.latent_weights()
+    size = getattr(made, "w_dim", made.z_dim)
+    assert len(weights) == getattr(made, "num_ws", 1)
+    for weight in weights:
+        assert weight.ndim == 2
+        assert weight.shape[1] == size
+        assert not weight.requires_grad
+        assert (weight.abs().sum(0) > 0).all()

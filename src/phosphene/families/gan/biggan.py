@@ -21,6 +21,7 @@ from phosphene.core.weights import Shelf, load_into
 from phosphene.families.gan.biggan_config import BigGANConfig
 from phosphene.families.gan.biggan_layers import (
     NORM_MOMENTUM,
+    ConditionalNorm,
     DeepGBlock,
     GBlock,
     OutputNorm,
@@ -113,6 +114,25 @@ class BigGAN(nn.Module):
         first, *rest = z.chunk(pieces, dim=1)
         return first, iter([torch.cat([*labels, piece], dim=1) for piece in rest])
 
+    def latent_weights(self) -> list[Float[Tensor, "_ z_dim"]]:
+        """The first layer and the gains of the blocks' norms, as matrices that take z.
+
+        Where each block sees a piece of z, the other columns are 0.
+        """
+        deep, hierarchical = self.config.deep, self.config.hierarchical
+        size = self.config.piece_dim if hierarchical and not deep else self.z_dim
+        found = [_columns(self.linear.weight, 0, size, 0, self.z_dim)]
+        if not (deep or hierarchical):
+            return found
+        blocks = [b for stage in self.stages for b in cast(nn.ModuleList, stage)]
+        blocks = [block for block in blocks if not isinstance(block, SelfAttention)]
+        for number, block in enumerate(blocks, start=1):
+            where = (0, size, 0) if deep else (self.config.label_dim, size, number * size)
+            for norm in block.modules():
+                if isinstance(norm, ConditionalNorm):
+                    found.append(_columns(norm.gain.weight, *where, self.z_dim))
+        return found
+
     def at_truncation(self, truncation: float) -> "BigGAN":
         """The same network with the averages of one truncation; weights are shared, not copied.
 
@@ -183,6 +203,15 @@ def check_truncation(truncation: float) -> None:
 
 def _norms(network: nn.Module) -> list[StandingNorm]:
     return [module for module in network.modules() if isinstance(module, StandingNorm)]
+
+
+def _columns(
+    weight: Float[Tensor, "_ _"], start: int, count: int, at: int, width: int
+) -> Float[Tensor, "_ {width}"]:
+    """Some columns of a matrix, moved to where their piece of z stands in the whole."""
+    placed = weight.new_zeros(len(weight), width)
+    placed[:, at : at + count] = weight.detach()[:, start : start + count]
+    return placed
 
 
 class BigGANGenerator(GANGenerator):

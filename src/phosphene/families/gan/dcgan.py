@@ -149,6 +149,12 @@ class Generator(nn.Module):
         images: Tensor = self.main(z[:, :, None, None])
         return images
 
+    def latent_weights(self) -> list[Float[Tensor, "_ z_dim"]]:
+        """The first layer, as a matrix that takes z."""
+        weight = self.main[0].weight
+        assert isinstance(weight, Tensor)
+        return [weight[: self.z_dim].flatten(1).T]
+
 
 class Discriminator(nn.Module):
     """Pictures to one logit each; for a conditional one, plus how well the class fits."""

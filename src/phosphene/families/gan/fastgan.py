@@ -206,6 +206,10 @@ class Generator(nn.Module):
         images: Tensor = torch.tanh(self.paint(maps[-1]))
         return images
 
+    def latent_weights(self) -> list[Float[Tensor, "_ z_dim"]]:
+        """The first layer, as a matrix that takes z."""
+        return [self.start.weight.flatten(1).T]
+
 
 class Halving(nn.Module):
     """Half the map along two ways, averaged: two convolutions, and pooling before one."""

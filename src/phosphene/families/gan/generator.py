@@ -43,6 +43,8 @@ class Network(Protocol):
 
     def __call__(self, z: Tensor, classes: Tensor | None = None) -> Tensor: ...
 
+    def latent_weights(self) -> list[Tensor]: ...
+
 
 class StyledNetwork(Network, Protocol):
     """A network whose z is first mapped to styles w, one for each of `num_ws` layers.
@@ -183,6 +185,13 @@ class GANGenerator(nn.Module):
     @torch.no_grad()
     def _rendered(self, latent: Latent, rng: Rng, condition: Condition) -> Images:
         return self.decode(latent, condition)
+
+    def latent_weights(self) -> list[Float[Tensor, "_ d"]]:
+        """The matrices that take z; of styles those that take w, one for each of `num_ws` layers.
+
+        What they amplify most is what changes pictures most: see `explore.directions`.
+        """
+        return [weight.detach().float() for weight in self._net.latent_weights()]
 
     def _pictures(self, images: Tensor) -> Images:
         return images.float()

@@ -232,6 +232,10 @@ class Generator(_Growing):
             images = torch.lerp(_doubled(small, 1), images, self.fade)
         return _doubled(images, doublings - self.level)
 
+    def latent_weights(self) -> list[Float[Tensor, "_ z_dim"]]:
+        """The first layer, as a matrix that takes z."""
+        return [self.start.weight[:, : self.z_dim, 0, 0] * self.start.scale]
+
 
 class Discriminator(_Growing):
     """Pictures of the full size to one logit each; it looks at them as small as it has grown."""

@@ -155,6 +155,17 @@ class Generator(nn.Module):
         first, *rest = self.config.levels
         return [first, *(side for side in rest for _ in range(2))]
 
+    def latent_weights(self) -> list[Float[Tensor, "_ w_dim"]]:
+        """What takes w: the style of each convolution, and of the last picture."""
+        affine: list[Tensor] = []
+        for name in self.synthesis.blocks:
+            block = self.synthesis.get_submodule(name)
+            assert isinstance(block, SynthesisBlock)
+            convs = [block.conv1] if block.first else [block.conv0, block.conv1]
+            affine += [conv.affine.weight * conv.affine.scale for conv in convs]
+        last = block.torgb.affine
+        return [*affine, last.weight * last.scale]
+
     @torch.no_grad()
     def track(self, w: Float[Tensor, "b w_dim"]) -> None:
         """Move the running mean towards the mean of a training batch's w."""

@@ -1,0 +1,121 @@
+"""Carrying out at the terminal whatever ends in pictures, each with its recipe inside.
+
+Used by `sample` and by all commands like it; `imagine`, whose runs can be resumed, has `paint.py`.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from phosphene.cli.surface import Surface, check_target, note, printable, watched
+from phosphene.core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from phosphene.studio.recipe import Painting
+
+
+def dream(recipe: "Painting", out: Path | None, surface: Surface) -> None:
+    """Carry out a recipe at the terminal, and print where its files went.
+
+    Args:
+        out: A .png file, or a folder; None writes into the current one, and over nothing.
+    Raises:
+        PhospheneError: as for `studio.run`; or `out` cannot be what is asked for.
+    """
+    recipe = recipe.with_seed()
+    targets = targets_of(recipe, out)
+    for target in targets:
+        check_target(target)
+
+    from phosphene.core.runtime import prepare
+
+    prepare()  # before torch is imported
+    from phosphene.studio.craft import Painted
+    from phosphene.studio.run import run
+    from phosphene.zoo import Zoo
+
+    waiting, written = iter(targets), []
+    with tempfile.TemporaryDirectory(prefix="phosphene-") as folder:
+        going = run(recipe, Zoo(), surface.device, Path(folder))
+        with watched(going, f"{recipe.kind} {recipe.title[:40]}") as steps:
+            for step in steps:
+                for line in step.notes:
+                    note(f"phosphene: {printable(line)}")
+                if isinstance(step, Painted) and step.artifact is not None:
+                    picture, target = step.artifact.png(), next(waiting)
+                    if out is None:
+                        target = free_name(target, picture, step.beside)
+                    written += deliver(picture, step.beside, target)
+    for path in written:
+        print(printable(str(path)))
+
+
+def deliver(picture: bytes, beside: "Mapping[str, Path]", target: Path) -> list[Path]:
+    """Write a picture, and bring what belongs to it to where it is; returns all paths.
+
+    Raises:
+        StorageError: disk full, folder not writable.
+    """
+    from phosphene.core.files import write_bytes
+
+    write_bytes(target, picture)
+    written = [target]
+    for ending, source in beside.items():
+        written.append(target.with_name(target.stem + ending))
+        _bring(source, written[-1])
+    return written
+
+
+def free_name(target: Path, content: bytes, endings: "Iterable[str]" = ()) -> Path:
+    """A name that no other file has; the same picture again may take its own place.
+
+    Args:
+        endings: What follows the stem in the names of the files beside it.
+    """
+    path, number = target, 1
+    while not _is_free(path, content, endings):
+        number += 1
+        path = target.with_stem(f"{target.stem}-{number}")
+    return path
+
+
+def targets_of(recipe: "Painting", out: Path | None) -> list[Path]:
+    """Where each picture goes.
+
+    Raises:
+        RecipeError: several pictures for one file, or a file that is no .png.
+    """
+    from phosphene.studio.folder import slug
+
+    names = [f"{slug(recipe.title)}-{label}.png" for label in recipe.labels()]
+    if out is None:
+        return [Path(name) for name in names]
+    if out.suffix.lower() == ".png" and not out.is_dir():
+        if len(names) > 1:
+            hint = "; or ask for a --grid" if recipe.kind == "sample" else ""
+            raise RecipeError(f"--out {str(out)!r}: {len(names)} pictures need a folder{hint}")
+        return [out]
+    if out.suffix and not out.is_dir():
+        raise RecipeError(
+            f"--out {str(out)!r}: pictures are written as .png, to carry their recipe"
+        )
+    return [out / name for name in names]
+
+
+def _is_free(path: Path, content: bytes, endings: "Iterable[str]") -> bool:
+    if path.exists():
+        return path.is_file() and path.read_bytes() == content
+    return not any(path.with_name(path.stem + ending).exists() for ending in endings)
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Copy a file or a folder, perhaps to another file system; what else is there stays."""
+    from phosphene.core.files import write_bytes
+
+    if source.is_dir():
+        for path in sorted(source.iterdir()):
+            _bring(path, target / path.name)
+        return
+    write_bytes(target, source.read_bytes())

@@ -1,0 +1,1 @@
+"""Kinds of recipes, one a module: plain data, without torch. `studio/recipe.py` unites them."""

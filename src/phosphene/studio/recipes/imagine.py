@@ -1,0 +1,114 @@
+"""The recipe `Imagine`: words become pictures."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from phosphene.studio.recipes.base import Painting, Plain
+from phosphene.studio.recipes.fields import (
+    Every,
+    Location,
+    Names,
+    Prompt,
+    Seed,
+    Side,
+    Weight,
+    demand_room,
+    drawn_seed,
+)
+
+Method = Literal["vqgan-clip", "gan-clip"]
+Optimiser = Literal[
+    "adam", "novograd", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
+]
+CutPolicy = Literal["random", "overview+inner", "whole"]
+Start = Literal["auto", "codebook", "retrieval", "best-of", "image", "draw"]
+
+
+class Zoom(Plain):
+    """A camera that moves: every few iterations the picture is transformed and painted on."""
+
+    scale: float = Field(
+        1.02, ge=0.5, le=2, description="the picture grows by this factor; above 1 flies into it"
+    )
+    shift_x: float = Field(0, ge=-4096, le=4096, description="px that the picture moves right")
+    shift_y: float = Field(0, ge=-4096, le=4096, description="px that the picture moves down")
+    angle: float = Field(0, ge=-360, le=360, description="degrees that it turns clockwise")
+    every: Every = Field(10, description="iterations between two movements; each makes a frame")
+
+
+class Imagine(Painting):
+    """Words become pictures."""
+
+    kind: Literal["imagine"] = "imagine"
+    prompt: Prompt = Field(
+        description="phrases between |, each `text`, `text:weight` or `text:weight:stop`; "
+        "a phrase may name an image file; ^ separates the scenes of a story"
+    )
+    method: Method = Field("vqgan-clip", description="how the picture is found")
+    model: Location = Field("emoji-vqgan", description="the model that paints: a name or a path")
+    perceptors: Names = Field(
+        ("emoji-clip",),
+        min_length=1,
+        max_length=8,
+        description="who judges picture against words: each `name` or `name:weight`",
+    )
+    iterations: int | None = Field(
+        None, ge=1, le=100_000, description="optimiser steps a picture; none = the model's default"
+    )
+    width: Side | None = Field(None, description="px; none = the model's own")
+    height: Side | None = Field(None, description="px; none = the model's own")
+    seed: Seed | None = Field(
+        None, description="fixes the picture; none = one is drawn and written down"
+    )
+    count: int = Field(
+        1, ge=1, le=64, description="pictures; the i-th is the sole picture of seed + i"
+    )
+    init_image: Location | None = Field(None, description="a picture to start from")
+    init_weight: Weight = Field(0.0, description="pull back towards the picture started from")
+    image_prompts: Names = Field(
+        (), max_length=64, description="pictures to resemble: each `path` or `path:weight`"
+    )
+    start: Start = Field("auto", description="where the search starts")
+    optimiser: Optimiser | None = Field(
+        None, description="which rule takes the steps; none = the model's default"
+    )
+    learning_rate: float | None = Field(
+        None, gt=0, le=10, description="size of the steps; none = the model's default"
+    )
+    num_cutouts: int | None = Field(
+        None, ge=1, le=256, description="cutouts judged a step; none = the model's default"
+    )
+    cut_policy: CutPolicy = Field("overview+inner", description="how cutouts are chosen")
+    cut_power: float = Field(
+        1.0, ge=0.05, le=20, description="above 1 prefers small cutouts, below 1 large ones"
+    )
+    cut_noise: float = Field(0.1, ge=0, le=2, description="largest sigma of noise on a cutout")
+    tv_weight: Weight = Field(0.0, description="penalty on roughness (total variation)")
+    save_every: Every | None = Field(
+        None, description="iterations between saved frames; none = no frames, or enough for a video"
+    )
+    video: Literal["mp4", "gif"] | None = Field(None, description="make a video of the frames")
+    fps: int = Field(15, ge=1, le=60, description="frames a second of the video")
+    zoom: Zoom | None = Field(None, description="move a camera through the picture")
+    story_every: Every | None = Field(
+        None, description="iterations a scene of a ^ story; none = an equal share of all"
+    )
+
+    @model_validator(mode="after")
+    def _last_seed_exists(self) -> Self:
+        demand_room(self.seed, self.count)
+        return self
+
+    @property
+    def title(self) -> str:
+        """The words."""
+        return self.prompt
+
+    def all_seeds(self) -> tuple[int, ...]:
+        """The seed of each picture."""
+        return tuple((self.seed or 0) + i for i in range(self.count))
+
+    def with_seed(self) -> Self:
+        """The recipe with a seed: its own, or one drawn now."""
+        return self if self.seed is not None else self.model_copy(update={"seed": drawn_seed()})

@@ -1,0 +1,72 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from phosphene.prompting.cutouts import POLICIES
+from phosphene.prompting.optimise import OPTIMISERS
+from phosphene.studio.recipes import imagine as module
+from phosphene.studio.recipes.fields import MAX_SEED
+from phosphene.studio.recipes.imagine import Imagine
+from phosphene.studio.stage import METHODS
+from phosphene.studio.start import STRATEGIES
+
+
+def test_names_that_are_repeated_to_keep_torch_away_are_those_of_the_modules():
+    assert set(module.Optimiser.__args__) == set(OPTIMISERS)
+    assert set(module.CutPolicy.__args__) == set(POLICIES)
+    assert set(module.Method.__args__) == set(METHODS) == set(STRATEGIES)
+    assert set(module.Start.__args__) == set().union(*STRATEGIES.values())
+
+
+@given(st.text(min_size=1, max_size=200))
+def test_any_text_is_a_prompt(text):
+    assert Imagine(prompt=text).prompt.encode()  # whatever came in can be written as UTF-8
+
+
+def test_surrogates_are_mended():
+    assert Imagine(prompt="a\ud83d\udc9ab").prompt == "a💚b"
+    assert Imagine(prompt="a\udcffb").prompt == "a\ufffdb"
+
+
+def test_with_seed_draws_once():
+    recipe = Imagine(prompt="x").with_seed()
+    assert recipe.seed is not None
+    assert 0 <= recipe.seed < 2**32
+    assert recipe.with_seed() is recipe
+    assert Imagine(prompt="x", seed=0).with_seed().seed == 0
+
+
+def test_the_last_picture_needs_a_seed_too():
+    Imagine(prompt="x", seed=MAX_SEED)
+    with pytest.raises(ValidationError, match="room for 2"):
+        Imagine(prompt="x", seed=MAX_SEED, count=2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("prompt", v) for v in ("", "x" * 20_001, 5)],
+        *[(side, v) for side in ("width", "height") for v in (0, 15, 4097, 10**9, -1, 1.5)],
+        *[("iterations", v) for v in (0, -1, 10**6)],
+        *[("seed", v) for v in (-1, MAX_SEED + 1)],
+        *[("count", v) for v in (0, 65)],
+        *[("fps", v) for v in (0, 61)],
+        *[("learning_rate", v) for v in (0, -1, math.nan, math.inf)],
+        *[("perceptors", v) for v in ((), ("",))],
+        *[("zoom", v) for v in ({"scale": 0}, {"scale": 3}, {"every": 0}, {"angle": math.nan})],
+        ("video", "avi"),
+        ("optimiser", "sdg"),
+        ("unknown", 1),
+    ],
+)
+def test_what_is_out_of_range_is_refused(field, value):
+    with pytest.raises(ValidationError):
+        Imagine(**{"prompt": "x", field: value})
+
+
+def test_its_files_are_named_after_the_words_and_seeds():
+    recipe = Imagine(prompt="a fox", seed=7, count=2)
+    assert (recipe.title, recipe.labels(), recipe.all_seeds()) == ("a fox", ["7", "8"], (7, 8))
