@@ -173,7 +173,7 @@ def _spaced(journey: Journey, zoo: Zoo) -> Generator[Step, None, tuple[tuple[flo
             break
     said = (
         f"speed: uneven by {pace.before:.1%} before, {pace.after:.1%} after "
-        f"{pace.rounds} rounds of {count} frames"
+        f"({count} frames, measured {pace.rounds + 1} x)"
     )
     yield Step(done, done + count + 2, images, notes=(said,))
     return tuple(round(time, DIGITS) for time in pace.times), done + 1

@@ -75,7 +75,9 @@ def test_a_prompt_makes_it_a_sheet_of_imagine():
         "model": "m",
     }
     fields = sheet_fields(["prompt=a,b"], {"prompt": None})
-    assert isinstance(parse_recipe({"kind": "sheet", **fields}).of, Imagine)
+    sheet = parse_recipe({"kind": "sheet", **fields})
+    assert isinstance(sheet.of, Imagine)
+    assert sheet.title == "a, b by prompt"
 
 
 @pytest.mark.parametrize(
