@@ -46,5 +46,6 @@ class NovoGrad(Descent):
         axes = tuple(range(1, x.ndim))
         state["mean"].lerp_(x.grad, 1 - beta1)
         state["square"].lerp_(x.grad.square().mean(dim=axes, keepdim=True), 1 - beta2)
-        mean: Tensor = state["mean"] / (1 - beta1**index)
-        return mean / ((state["square"] / (1 - beta2**index)).sqrt() + group["eps"])
+        root = (state["square"] / (1 - beta2**index)).sqrt() + group["eps"]
+        mean: Tensor = state["mean"] / (1 - beta1**index) / root
+        return mean

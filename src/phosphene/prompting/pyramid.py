@@ -50,7 +50,7 @@ class PyramidAdam(Descent):
         state["step"] += 1
         index, total = float(state["step"]), torch.zeros_like(x)
         for level, grid in enumerate(grids):
-            gradient = F.adaptive_avg_pool2d(x.grad, grid) if level else x.grad
+            gradient = F.adaptive_avg_pool2d(x.grad, (grid[0], grid[1])) if level else x.grad
             mean, square = state[f"mean_{level}"], state[f"square_{level}"]
             mean.lerp_(gradient, 1 - beta1)
             square.lerp_(gradient.square(), 1 - beta2)
