@@ -33,18 +33,3 @@ def test_samples_do_not_see_one_another() -> None:
     gradients = [Rng((0, 1), f"/{i}").normal(3, 4) for i in range(4)]
     loud = [g * torch.tensor([1.0, 1000.0])[:, None, None] for g in gradients]
     assert torch.allclose(moved(loud)[0], moved(gradients)[0])
-
-
-def test_closures_are_called_and_missing_gradients_passed_over() -> None:
-    x, idle = torch.ones(1, 2, requires_grad=True), torch.ones(1, 2, requires_grad=True)
-    optimizer = NovoGrad([x, idle], lr=0.1)
-
-    def closure() -> float:
-        optimizer.zero_grad()
-        loss = x.square().sum()
-        torch.autograd.backward(loss)
-        return float(loss.detach())
-
-    assert optimizer.step(closure) == 2.0
-    assert float(x.detach().max()) < 1
-    assert torch.equal(idle.detach(), torch.ones(1, 2))

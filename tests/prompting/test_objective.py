@@ -1,5 +1,6 @@
 """Objectives: closed forms at and away from their minima, and what they ask of a picture."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from phosphene.prompting.objective import (
     Gaze,
     InitPull,
     LatentPull,
+    NoiseFall,
     PromptObjective,
     RangePenalty,
     Saturation,
@@ -252,3 +254,33 @@ def test_bad_settings() -> None:
         Gaze(ColourPerceptor(12), STEADY)
     with pytest.raises(RecipeError, match="at least one perceptor"):
         PromptObjective.of_scene(parse("red").scenes[0], (), Rng((0,)))
+
+
+@given(st.floats(0, 2), st.floats(0, 2), st.integers(1, 500))
+def test_noise_falls_from_start_to_end_and_begins_anew(start: float, end: float, n: int) -> None:
+    fall = NoiseFall(start=start, end=end, iterations=n)
+    levels = [fall.at(index) for index in range(n)]
+    assert levels[0] == pytest.approx(start)
+    assert fall.at(n) == levels[0]
+    if n > 1:
+        assert levels[-1] == pytest.approx(end)
+    low, high = sorted((start, end))
+    assert all(low - 1e-9 <= level <= high + 1e-9 for level in levels)
+    moves = [b - a for a, b in itertools.pairwise(levels)]
+    assert all(move * (end - start) >= -1e-9 for move in moves)
+
+
+def test_views_are_as_noisy_as_the_step_asks() -> None:
+    perceptor = ColourPerceptor(64)
+    gaze = Gaze(perceptor, Cutouts(policy="whole", count=8, size=64, noise=0.0))
+    scene = parse("red").scenes[0]
+    fall = NoiseFall(start=1.0, end=0.0, iterations=5)
+    objective = PromptObjective.of_scene(scene, (gaze,), Rng((0,)), noise=fall)
+    for index in (0, 2, 4):
+        objective.at(index)(painted("red", size=64))
+    deviations = [views.std(dim=(1, 2, 3), correction=0) for views in perceptor.views]
+    still = painted("red").std(correction=0)
+    extra = [(d.square() - still.square()).clamp_min(0).sqrt() for d in deviations]
+    assert 0.5 < float(extra[0].max()) <= 1.05
+    assert float(extra[1].max()) <= 0.27
+    assert float(extra[2].max()) < 1e-3

@@ -57,6 +57,37 @@ def test_each_sample_is_optimised_on_its_own() -> None:
     assert torch.allclose(together.latent.data[1:2], alone.latent.data, atol=1e-6)
 
 
+class Rounded(Identity):
+    """An autoencoder whose codes are tenths."""
+
+    def decode(self, latent: Latent, condition: object = None) -> Tensor:
+        return latent.data.clone()
+
+    def encode(self, images: Tensor) -> Latent:
+        return Latent(Space.CODES, (images * 10).round() / 10)
+
+    def snap(self, codes: Latent) -> Latent:
+        return codes
+
+    def confine(self, codes: Latent) -> Latent:
+        return codes
+
+    def tokens(self, codes: Latent) -> Latent:
+        return codes
+
+
+def test_now_and_then_the_picture_goes_through_the_encoder() -> None:
+    settings = Optimising(iterations=9, optimiser="sgd", learning_rate=1.0, repaint_every=3)
+    run = Optimisation(Rounded(), start(), lambda index: towards(0.3), settings)
+    seen = [run.step().images for _ in range(9)]
+    for index, images in enumerate(seen):
+        assert images is not None
+        whole = torch.allclose(images * 10, (images * 10).round(), atol=1e-4)
+        assert whole == (index in (3, 6))
+    with pytest.raises(RecipeError, match="repaint_every is -1"):
+        Optimising(repaint_every=-1)
+
+
 def test_it_continues_bit_for_bit() -> None:
     settings = Optimising(iterations=20)
 

@@ -40,7 +40,7 @@ def sketched(monkeypatch, zoo):
     return book
 
 
-@pytest.mark.parametrize("strategy", ["auto", "codebook", "best-of"])
+@pytest.mark.parametrize("strategy", ["auto", "clouds", "codebook", "best-of"])
 def test_starts_are_codes_of_the_grid_fixed_by_the_seed(zoo, strategy):
     stage = set_stage(tiny(start=strategy, width=32), zoo)
     first = start(stage, zoo, RNG)
@@ -55,6 +55,15 @@ def test_codebook_starts_lie_in_the_codebook(zoo):
     stage = set_stage(tiny(start="codebook"), zoo)
     codes = start(stage, zoo, RNG)
     assert torch.allclose(stage.decoder.snap(codes).data, codes.data, atol=1e-6)
+
+
+def test_clouds_are_soft_and_of_all_sizes(zoo):
+    def roughness(strategy):
+        stage = set_stage(tiny(start=strategy, width=64, height=32), zoo)
+        codes = start(stage, zoo, RNG).data
+        return float((codes[..., 1:] - codes[..., :-1]).square().mean() / codes.var())
+
+    assert roughness("clouds") < roughness("codebook") / 2
 
 
 @pytest.mark.parametrize("strategy", ["auto", "image"])

@@ -14,12 +14,15 @@ import typer
 import phosphene
 from phosphene.cli.data import app as data_app
 from phosphene.cli.imagine import imagine
+from phosphene.cli.mix import mix
 from phosphene.cli.models import app as models_app
 from phosphene.cli.replay import replay
 from phosphene.cli.run import run
 from phosphene.cli.sample import sample
+from phosphene.cli.sheet import sheet
 from phosphene.cli.surface import Context, Surface, note, printable
 from phosphene.cli.train import train
+from phosphene.cli.walk import walk
 from phosphene.core.errors import PhospheneError
 
 INTERRUPTED = 130
@@ -34,6 +37,9 @@ app = typer.Typer(
 )
 app.command("imagine")(imagine)
 app.command("sample")(sample)
+app.command("walk")(walk)
+app.command("mix")(mix)
+app.command("sheet")(sheet)
 app.command("run")(run)
 app.command("replay")(replay)
 app.add_typer(models_app, name="models")

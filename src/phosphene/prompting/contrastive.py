@@ -33,7 +33,10 @@ class ContrastiveTraining:
 
     Args:
         learning_rate: Peak for the new layers; the pretrained image network gets `image_share`.
-        noise_sigma: Largest deviation of the Gaussian noise on half of the views.
+        noise_sigma: Largest deviation of the Gaussian noise on a view, of a range of 2. Large on
+            purpose: a picture that an optimiser has hardly begun is seen through as much noise
+            (`cut_noise`), and only then does the gradient say where things should be.
+        noised_prob: Share of noised views; their deviations follow noise_sigma u^2, u uniform.
         smallest_crop: Least side of a cutout as a share of the picture.
         repainted_prob: Share of views that went through the autoencoder with some codes wrong.
         wrong_code_prob: Largest share of wrong codes in such a view.
@@ -48,7 +51,8 @@ class ContrastiveTraining:
     learning_rate: float = 1e-3
     image_share: float = 0.2
     warmup_steps: int = 100
-    noise_sigma: float = 0.5
+    noise_sigma: float = 1.5
+    noised_prob: float = 0.8
     smallest_crop: float = 0.4
     repainted_prob: float = 0.25
     wrong_code_prob: float = 0.15
@@ -178,7 +182,7 @@ class ContrastiveLearner:
         where = F.affine_grid(torch.stack(rows, 1), fine, align_corners=False)
         views = F.grid_sample(images, where, padding_mode="reflection", align_corners=False)
         views = F.avg_pool2d(views, 2)
-        sigma = torch.where(draw[:, 5] < 0.5, draw[:, 6].square() * s.noise_sigma, zero)
+        sigma = torch.where(draw[:, 5] < s.noised_prob, draw[:, 6].square() * s.noise_sigma, zero)
         noise = rng.fork("noise").normal(*views.shape)[0]
         return (views + noise * sigma.view(b, 1, 1, 1)).contiguous(
             memory_format=torch.channels_last

@@ -5,14 +5,16 @@ is a fault: the codes of a plain ground, whose gradient is the perceptor's noise
 those of the thing, and come out as specks. With one second moment for the whole latent they stay.
 """
 
-from collections.abc import Callable, Iterable
-from typing import overload
+from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from phosphene.prompting.descent import Descent
 
-class NovoGrad(torch.optim.Optimizer):
+
+class NovoGrad(Descent):
     """m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) mean(g^2);  x -= lr m / sqrt(v).
 
     Both moments are corrected for their start at zero, as Adam's are. The mean runs over all but
@@ -31,35 +33,19 @@ class NovoGrad(torch.optim.Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Make one step along the gradients."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            (beta1, beta2), eps = group["betas"], group["eps"]
-            for x in group["params"]:
-                if x.grad is None:
-                    continue
-                state = self.state[x]
-                if not state:
-                    state["step"] = torch.tensor(0.0)
-                    state["mean"] = torch.zeros_like(x)
-                    state["square"] = x.new_zeros(len(x), *[1] * (x.ndim - 1))
-                state["step"] += 1
-                index = float(state["step"])
-                axes = tuple(range(1, x.ndim))
-                state["mean"].lerp_(x.grad, 1 - beta1)
-                state["square"].lerp_(x.grad.square().mean(dim=axes, keepdim=True), 1 - beta2)
-                mean = state["mean"] / (1 - beta1**index)
-                root = (state["square"] / (1 - beta2**index)).sqrt() + eps
-                x.sub_(group["lr"] * mean / root)
-        return loss
+    def direction(self, x: Tensor, group: dict[str, Any]) -> Tensor:
+        """The mean gradient over the root of its mean square."""
+        (beta1, beta2), state = group["betas"], self.state[x]
+        assert x.grad is not None
+        if not state:
+            state["step"] = torch.tensor(0.0)
+            state["mean"] = torch.zeros_like(x)
+            state["square"] = x.new_zeros(len(x), *[1] * (x.ndim - 1))
+        state["step"] += 1
+        index = float(state["step"])
+        axes = tuple(range(1, x.ndim))
+        state["mean"].lerp_(x.grad, 1 - beta1)
+        state["square"].lerp_(x.grad.square().mean(dim=axes, keepdim=True), 1 - beta2)
+        root = (state["square"] / (1 - beta2**index)).sqrt() + group["eps"]
+        mean: Tensor = state["mean"] / (1 - beta1**index) / root
+        return mean

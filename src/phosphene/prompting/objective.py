@@ -7,7 +7,7 @@ the same index sees the same cutouts. Objectives without randomness are their ow
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -79,6 +79,27 @@ class Gaze:
             raise RecipeError(f"a perceptor has weight {self.weight}; use a finite number")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseFall:
+    """How the noise on cutouts falls during a run: first coarse shapes count, then fine ones.
+
+    Largest deviation at step i of n, with t = i / (n - 1): end + (start - end) (1 - t)^2; step n
+    begins anew, as the scenes of a story do. Seen
+    through much noise, a gradient is that of a smoothed perceptor, which says where things should
+    be while nothing is there yet: Kaur et al. 2019, "Are Perceptually-Aligned Gradients a General
+    Property of Robust Classifiers?"
+    """
+
+    start: float
+    end: float
+    iterations: int
+
+    def at(self, index: int) -> float:
+        """Largest deviation of a view's noise at a step, of a range of 2."""
+        left = 1 - index % self.iterations / max(1, self.iterations - 1)
+        return self.end + (self.start - self.end) * left**2
+
+
 @dataclass(frozen=True, slots=True)
 class PromptObjective:
     """How far pictures are from a scene's phrases, in the eyes of one or more perceptors.
@@ -93,6 +114,7 @@ class PromptObjective:
         weights: Of the phrases, m.
         stops: Of the phrases, m, in the signed distance; -inf never stops.
         rng: One seed a picture; step `index` sees the views of `rng.fork(index)`.
+        noise: On the views, step by step; None leaves it to the cutouts.
     """
 
     gazes: tuple[Gaze, ...]
@@ -100,6 +122,7 @@ class PromptObjective:
     weights: Float[Tensor, " m"]
     stops: Float[Tensor, " m"]
     rng: Rng
+    noise: NoiseFall | None = None
 
     @classmethod
     def of_scene(
@@ -108,6 +131,7 @@ class PromptObjective:
         gazes: Sequence[Gaze],
         rng: Rng,
         pictures: Mapping[str, Picture] | None = None,
+        noise: NoiseFall | None = None,
     ) -> "PromptObjective":
         """Embed the phrases of a scene once, with every perceptor.
 
@@ -124,6 +148,7 @@ class PromptObjective:
             torch.tensor([phrase.weight for phrase in scene]),
             torch.tensor([phrase.stop for phrase in scene]),
             rng.fork("views"),
+            noise,
         )
 
     def at(self, index: int) -> Objective:
@@ -134,7 +159,7 @@ class PromptObjective:
             views: dict[Cutouts, Views] = {}
             for gaze in self.gazes:
                 if gaze.cutouts not in views:
-                    views[gaze.cutouts] = gaze.cutouts(images, rng)
+                    views[gaze.cutouts] = self._cutouts(gaze, index)(images, rng)
             losses = [
                 gaze.weight * self._judge(gaze, views[gaze.cutouts], targets, len(images))
                 for gaze, targets in zip(self.gazes, self.targets, strict=True)
@@ -142,6 +167,11 @@ class PromptObjective:
             return torch.stack(losses).sum(dim=0)
 
         return distance
+
+    def _cutouts(self, gaze: Gaze, index: int) -> Cutouts:
+        if self.noise is None:
+            return gaze.cutouts
+        return replace(gaze.cutouts, noise=self.noise.at(index))
 
     def _judge(self, gaze: Gaze, views: Views, targets: Tensor, num_images: int) -> Losses:
         seen = gaze.perceptor.encode_image(views)

@@ -19,6 +19,7 @@ from phosphene.core.images import Images
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder, Confined, Decoder, Objective, Step
 from phosphene.prompting.novograd import NovoGrad
+from phosphene.prompting.pyramid import PyramidAdam
 
 ObjectiveAt = Callable[[int], Objective]
 """The objective of a step: its randomness (cutouts, noise) is keyed by the step's index."""
@@ -26,6 +27,7 @@ ObjectiveAt = Callable[[int], Objective]
 OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "novograd": NovoGrad,
+    "pyramid": PyramidAdam,
     "adamw": torch.optim.AdamW,
     "nadam": torch.optim.NAdam,
     "radam": torch.optim.RAdam,
@@ -45,17 +47,30 @@ class Optimising:
         optimiser: A name of `OPTIMISERS`.
         learning_rate: At the start.
         final_rate: At the end, as a share of the start; half a cosine in between.
+        repaint_every: Steps between two passes of the picture through the decoder's own encoder,
+            which takes out what no picture has, such as weaves of codes; 0 is none. `Autoencoder`s
+            alone have one.
+    Raises:
+        RecipeError: a negative `repaint_every`.
     """
 
     iterations: int = 500
     optimiser: str = "adam"
     learning_rate: float = 0.1
     final_rate: float = 0.1
+    repaint_every: int = 0
+
+    def __post_init__(self) -> None:
+        if self.repaint_every < 0:
+            raise RecipeError(f"repaint_every is {self.repaint_every}; use 0 or more")
+
+    def progress(self, index: int) -> float:
+        """Share of the run that is over at a step, 0 to 1."""
+        return min(1.0, index / max(1, self.iterations - 1))
 
     def rate(self, index: int) -> float:
         """Learning rate of a step."""
-        progress = min(1.0, index / max(1, self.iterations - 1))
-        falling = 0.5 * (1 + math.cos(math.pi * progress))
+        falling = 0.5 * (1 + math.cos(math.pi * self.progress(index)))
         return self.learning_rate * (self.final_rate + (1 - self.final_rate) * falling)
 
 
@@ -101,6 +116,7 @@ class Optimisation:
         Raises:
             Diverged: the loss or the gradient is not finite; the latent is left as it was.
         """
+        self._repaint()
         images = self._decode()
         losses: Float[Tensor, " b"] = self.objective(self.index)(images)
         self.optimizer.zero_grad(set_to_none=True)
@@ -113,6 +129,7 @@ class Optimisation:
             )
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.rate(self.index)
+            group["progress"] = self.settings.progress(self.index)
         self.optimizer.step()
         if isinstance(self.decoder, Confined):
             with torch.no_grad():
@@ -121,6 +138,13 @@ class Optimisation:
         step = Step(self.index, self.settings.iterations, images.detach().clamp(-1, 1), scalars)
         self.index += 1
         return step
+
+    @torch.no_grad()
+    def _repaint(self) -> None:
+        every = self.settings.repaint_every
+        due = every > 0 and self.index > 0 and self.index % every == 0
+        if due and isinstance(self.decoder, Autoencoder):
+            self.replace(self.decoder.encode(self.paint()))
 
     def replace(self, latent: Latent) -> None:
         """Go on from another latent of the same shape, keeping the optimiser's momentum."""

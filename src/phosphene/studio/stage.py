@@ -24,6 +24,7 @@ from phosphene.prompting.cutouts import Cutouts
 from phosphene.prompting.objective import (
     Gaze,
     InitPull,
+    NoiseFall,
     PromptObjective,
     StepObjective,
     TotalVariation,
@@ -40,6 +41,7 @@ from phosphene.zoo import Zoo
 from phosphene.zoo.fetch import beside, identity, with_needs
 
 Model = TypeVar("Model")
+Number = TypeVar("Number", int, float)
 
 
 @runtime_checkable
@@ -61,6 +63,8 @@ class Defaults:
     optimiser: Optimiser = "adam"
     learning_rate: float = 0.1
     num_cutouts: int = 32
+    start_noise: float | None = None  # as at the end
+    repaint_every: int = 0
 
 
 DEFAULTS = {
@@ -141,10 +145,12 @@ class Stage:
         assert self.recipe.iterations is not None
         assert self.recipe.optimiser is not None
         assert self.recipe.learning_rate is not None
+        assert self.recipe.repaint_every is not None
         return Optimising(
             iterations=self.recipe.iterations,
             optimiser=self.recipe.optimiser,
             learning_rate=self.recipe.learning_rate,
+            repaint_every=self.recipe.repaint_every,
         )
 
     def init_images(self) -> Images:
@@ -169,17 +175,24 @@ class Stage:
         Args:
             rng: One seed a picture.
         """
-        gazes = self.gazes
+        gazes, recipe = self.gazes, self.recipe
+        assert recipe.story_every is not None
+        assert recipe.start_noise is not None
+        every = recipe.story_every
+        noise = NoiseFall(start=recipe.start_noise, end=recipe.cut_noise, iterations=every)
         scenes = [
-            self._scene(scene, gazes, rng.fork(i)) for i, scene in enumerate(self.story.scenes)
+            self._scene(scene, gazes, rng.fork(i), noise)
+            for i, scene in enumerate(self.story.scenes)
         ]
-        assert self.recipe.story_every is not None
-        every = self.recipe.story_every
 
         def at(index: int) -> Objective:
             return scenes[index // every % len(scenes)].at(index)
 
         return at
+
+    def verdict(self, rng: Rng) -> Objective:
+        """The first scene's objective as it is at the end of a run, to choose among few."""
+        return self._scene(self.story.scenes[0], self.gazes, rng).at(0)
 
     def first_glance(self, rng: Rng) -> Objective:
         """The first scene's objective, of whole pictures: cheap, to choose among many."""
@@ -194,9 +207,13 @@ class Stage:
         return self._scene(self.story.scenes[0], glances, rng).at(0)
 
     def _scene(
-        self, phrases: tuple[Phrase, ...], gazes: tuple[Gaze, ...], rng: Rng
+        self,
+        phrases: tuple[Phrase, ...],
+        gazes: tuple[Gaze, ...],
+        rng: Rng,
+        noise: NoiseFall | None = None,
     ) -> StepObjective:
-        words = PromptObjective.of_scene(phrases, gazes, rng, self.pictures)
+        words = PromptObjective.of_scene(phrases, gazes, rng, self.pictures, noise)
         terms: list[tuple[StepObjective, float]] = [
             (words, 1.0),
             (TotalVariation(), self.recipe.tv_weight),
@@ -292,7 +309,7 @@ METHODS = {"vqgan-clip": _paints_with_codes, "gan-clip": _steers_a_generator}
 
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
-    if recipe.method != "vqgan-clip" or recipe.start in ("codebook", "image"):
+    if recipe.method != "vqgan-clip" or recipe.start in ("clouds", "codebook", "image"):
         return None
     if recipe.start == "auto" and recipe.init_image:
         return None
@@ -320,9 +337,16 @@ def _complete(recipe: Imagine, story: Story, own: Own) -> Imagine:
             "optimiser": recipe.optimiser or default.optimiser,
             "learning_rate": recipe.learning_rate or default.learning_rate,
             "num_cutouts": recipe.num_cutouts or default.num_cutouts,
+            "start_noise": _first(recipe.start_noise, default.start_noise, recipe.cut_noise),
+            "repaint_every": _first(recipe.repaint_every, default.repaint_every),
             "story_every": recipe.story_every or share,
         }
     )
+
+
+def _first(*values: Number | None) -> Number:
+    """The first value that is one, be it 0; the last is one."""
+    return next(value for value in values if value is not None)
 
 
 def _gaze(recipe: Imagine, perceptor: object, name: str, weight: float) -> Gaze:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.latent import Latent, Space
@@ -19,6 +20,8 @@ NUM_SKETCHES = 8  # near ones, of which the perceptors choose
 CAPTION_WEIGHT = 4.0  # of a caption's cosine beside the perceptors' loss
 NUM_TRIES = 4
 TRIAL_ITERATIONS = 10
+CLOUDS = 4
+CLOUD_CONTRAST = 0.3  # deviation of a patch's colour, of a range of 2
 NUM_DRAWS = 128  # of a generator that is steered, of which the perceptors choose
 DRAWS_AT_ONCE = 16
 
@@ -72,6 +75,21 @@ def _codebook(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
         return stage.canvas.lookup(Latent(Space.TOKENS, tokens))
 
 
+def _clouds(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """A picture of soft patches of colour, in which shapes are easier found than in noise."""
+    height, width = stage.painted
+    patches = rng.fork("clouds").normal(3, *_coarse(height, width)) * CLOUD_CONTRAST
+    picture = F.interpolate(patches, (height, width), mode="bicubic").clamp(-1, 1)
+    with torch.no_grad():
+        return stage.canvas.encode(picture.to(stage.device))
+
+
+def _coarse(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of patches: about `CLOUDS` along the shorter side."""
+    side = min(height, width) / CLOUDS
+    return max(1, round(height / side)), max(1, round(width / side))
+
+
 def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     """Of the sketches whose captions are near the first scene's words, the one that fits best.
 
@@ -91,7 +109,7 @@ def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     with torch.no_grad():
         near = book.choose(target, rng, NUM_SKETCHES)[0]
         images = extend(book.paint(near, canvas), *stage.painted)
-        objective = stage.objective(Rng(rng.seeds * len(images), rng.purpose))(0)
+        objective = stage.verdict(Rng(rng.seeds * len(images), rng.purpose))
         losses = objective(images.to(stage.device)).cpu()
         best = int((losses - CAPTION_WEIGHT * book.embeddings[near].float() @ target).argmin())
         return canvas.encode(images[best : best + 1])
@@ -110,7 +128,8 @@ def _best_of(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     for _ in range(TRIAL_ITERATIONS):
         trial.step()
     with torch.no_grad():
-        best = int(objective(TRIAL_ITERATIONS)(trial.paint()).argmin())
+        verdict = stage.verdict(Rng(rng.seeds * NUM_TRIES, rng.purpose))
+        best = int(verdict(trial.paint()).argmin())
     return trial.latent.with_data(trial.latent.data[best : best + 1].detach())
 
 
@@ -146,6 +165,7 @@ STRATEGIES: dict[str, dict[str, Strategy]] = {
         "auto": _auto,
         "image": _image,
         "codebook": _codebook,
+        "clouds": _clouds,
         "retrieval": _retrieval,
         "best-of": _best_of,
     },

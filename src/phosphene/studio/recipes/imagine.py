@@ -19,10 +19,10 @@ from phosphene.studio.recipes.fields import (
 
 Method = Literal["vqgan-clip", "gan-clip"]
 Optimiser = Literal[
-    "adam", "novograd", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
+    "adam", "novograd", "pyramid", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
 ]
 CutPolicy = Literal["random", "overview+inner", "whole"]
-Start = Literal["auto", "codebook", "retrieval", "best-of", "image", "draw"]
+Start = Literal["auto", "clouds", "codebook", "retrieval", "best-of", "image", "draw"]
 
 
 class Zoom(Plain):
@@ -83,7 +83,23 @@ class Imagine(Painting):
     cut_power: float = Field(
         1.0, ge=0.05, le=20, description="above 1 prefers small cutouts, below 1 large ones"
     )
-    cut_noise: float = Field(0.1, ge=0, le=2, description="largest sigma of noise on a cutout")
+    cut_noise: float = Field(
+        0.1, ge=0, le=2, description="largest sigma of noise on a cutout, at the end"
+    )
+    start_noise: float | None = Field(
+        None,
+        ge=0,
+        le=4,
+        description="the same at the start, from where it falls: much noise finds coarse shapes "
+        "first; none = the model's default",
+    )
+    repaint_every: int | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="iterations between two passes through the model's own encoder, which takes "
+        "out what no picture has; 0 = never, none = the model's default",
+    )
     tv_weight: Weight = Field(0.0, description="penalty on roughness (total variation)")
     save_every: Every | None = Field(
         None, description="iterations between saved frames; none = no frames, or enough for a video"
