@@ -225,3 +225,9 @@ def test_pipes_and_folders_without_permission(tmp_path, monkeypatch):
     source = FolderSource(tmp_path, 16)
     assert len(source) == 1
     assert source.skipped == {"not a file": 1, "folders that cannot be read": 1}
+
+
+def test_the_licences_of_our_own_sets_are_nothing_left_out(tmp_path):
+    save(tmp_path / "fox.png")
+    (tmp_path / "LICENCES.md").write_text("whose it is")
+    assert FolderSource(tmp_path, 16).skipped == {}

@@ -20,6 +20,7 @@ from phosphene.training.pictures import (
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 MAX_TEXT_BYTES = 100_000
+LICENCE_FILES = frozenset({"LICENCES.md"})  # which `phosphene data` writes beside pictures
 
 
 class FolderSource(PictureSource):
@@ -132,6 +133,8 @@ class FolderSource(PictureSource):
                     self._count("not a file")  # a pipe would be waited for without end
                 else:
                     yield folder + entry.name
+            elif entry.name in LICENCE_FILES:
+                continue  # of our own sets
             elif not entry.name.lower().endswith(".txt") or _stem(entry.name) not in stems:
                 self._count("not a picture")
         for name in below:
