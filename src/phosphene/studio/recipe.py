@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from phosphene.studio.recipes.base import Painting, Recipe
+from phosphene.studio.recipes.breed import Breed
+from phosphene.studio.recipes.edit import Edit
 from phosphene.studio.recipes.imagine import Imagine, Zoom
+from phosphene.studio.recipes.invert import Invert
 from phosphene.studio.recipes.sample import Sample
 from phosphene.studio.recipes.train import Train
 
@@ -20,6 +23,9 @@ from phosphene.studio.recipes.train import Train
 HOMES: dict[type[Recipe], str] = {
     Imagine: "phosphene.studio.imagine",
     Sample: "phosphene.studio.sample",
+    Breed: "phosphene.studio.breed",
+    Edit: "phosphene.studio.edit",
+    Invert: "phosphene.studio.invert",
     Train: "phosphene.studio.train",
 }
 KINDS: dict[object, type[Recipe]] = {
@@ -39,7 +45,10 @@ __all__ = [
     "KINDS",
     "AnyPainting",
     "AnyRecipe",
+    "Breed",
+    "Edit",
     "Imagine",
+    "Invert",
     "Painting",
     "Recipe",
     "Sample",
