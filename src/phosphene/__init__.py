@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phosphene.core.errors import PhospheneError
     from phosphene.core.protocols import Step
+    from phosphene.studio.heredity import breed, edit, invert
     from phosphene.studio.picture import Picture, imagine, sample
-    from phosphene.studio.recipe import Imagine, Recipe, Sample, Train
+    from phosphene.studio.recipe import Imagine, Recipe
     from phosphene.studio.recipe_text import load_recipe
     from phosphene.studio.replay import Verdict, replay
     from phosphene.studio.run import run
+    from phosphene.studio.wander import mix, sheet, walk
     from phosphene.zoo import Zoo
     from phosphene.zoo import cards as models
 
@@ -29,17 +31,21 @@ _HOMES = {
     "PhospheneError": "phosphene.core.errors",
     "Picture": "phosphene.studio.picture",
     "Recipe": "phosphene.studio.recipe",
-    "Sample": "phosphene.studio.recipe",
     "Step": "phosphene.core.protocols",
-    "Train": "phosphene.studio.recipe",
     "Verdict": "phosphene.studio.replay",
     "Zoo": "phosphene.zoo",
+    "breed": "phosphene.studio.heredity",
+    "edit": "phosphene.studio.heredity",
     "imagine": "phosphene.studio.picture",
+    "invert": "phosphene.studio.heredity",
     "load_recipe": "phosphene.studio.recipe_text",
+    "mix": "phosphene.studio.wander",
     "models": "phosphene.zoo:cards",
     "replay": "phosphene.studio.replay",
     "run": "phosphene.studio.run",
     "sample": "phosphene.studio.picture",
+    "sheet": "phosphene.studio.wander",
+    "walk": "phosphene.studio.wander",
 }
 
 __all__ = [
@@ -47,18 +53,22 @@ __all__ = [
     "PhospheneError",
     "Picture",
     "Recipe",
-    "Sample",
     "Step",
-    "Train",
     "Verdict",
     "Zoo",
     "__version__",
+    "breed",
+    "edit",
     "imagine",
+    "invert",
     "load_recipe",
+    "mix",
     "models",
     "replay",
     "run",
     "sample",
+    "sheet",
+    "walk",
 ]
 
 

@@ -8,7 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phosphene.core.errors import Diverged, RecipeError
-from phosphene.explore.pace import Pace, even_pace, unevenness
+from phosphene.explore.pace import ROUNDS, Pace, pacing, unevenness
+
+
+def even_pace(count, loop, distances, rounds=ROUNDS):
+    """Measure as often as asked."""
+    going = pacing(count, loop, rounds)
+    times = next(going)
+    while True:
+        try:
+            times = going.send(distances(times))
+        except StopIteration as done:
+            return done.value
 
 
 def along(position):

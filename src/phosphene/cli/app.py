@@ -12,14 +12,20 @@ from typing import Annotated
 import typer
 
 import phosphene
+from phosphene.cli.breed import breed
 from phosphene.cli.data import app as data_app
+from phosphene.cli.edit import edit
 from phosphene.cli.imagine import imagine
+from phosphene.cli.invert import invert
+from phosphene.cli.mix import mix
 from phosphene.cli.models import app as models_app
 from phosphene.cli.replay import replay
 from phosphene.cli.run import run
 from phosphene.cli.sample import sample
+from phosphene.cli.sheet import sheet
 from phosphene.cli.surface import Context, Surface, note, printable
 from phosphene.cli.train import train
+from phosphene.cli.walk import walk
 from phosphene.core.errors import PhospheneError
 
 INTERRUPTED = 130
@@ -34,6 +40,12 @@ app = typer.Typer(
 )
 app.command("imagine")(imagine)
 app.command("sample")(sample)
+app.command("walk")(walk)
+app.command("mix")(mix)
+app.command("sheet")(sheet)
+app.command("breed")(breed)
+app.command("edit")(edit)
+app.command("invert")(invert)
 app.command("run")(run)
 app.command("replay")(replay)
 app.add_typer(models_app, name="models")

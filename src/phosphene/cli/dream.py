@@ -11,7 +11,7 @@ from phosphene.cli.surface import Surface, check_target, note, printable, watche
 from phosphene.core.errors import RecipeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from phosphene.studio.recipe import Painting
 
@@ -33,12 +33,13 @@ def dream(recipe: "Painting", out: Path | None, surface: Surface) -> None:
 
     prepare()  # before torch is imported
     from phosphene.studio.craft import Painted
+    from phosphene.studio.handing import hand_over
     from phosphene.studio.run import run
     from phosphene.zoo import Zoo
 
     waiting, written = iter(targets), []
     with tempfile.TemporaryDirectory(prefix="phosphene-") as folder:
-        going = run(recipe, Zoo(), surface.device, Path(folder))
+        going = run(recipe, Zoo(), surface.device, Path(folder) if recipe.leaves_files else None)
         with watched(going, f"{recipe.kind} {recipe.title[:40]}") as steps:
             for step in steps:
                 for line in step.notes:
@@ -47,25 +48,9 @@ def dream(recipe: "Painting", out: Path | None, surface: Surface) -> None:
                     picture, target = step.artifact.png(), next(waiting)
                     if out is None:
                         target = free_name(target, picture, step.beside)
-                    written += deliver(picture, step.beside, target)
+                    written += hand_over(picture, step.beside, target)
     for path in written:
         print(printable(str(path)))
-
-
-def deliver(picture: bytes, beside: "Mapping[str, Path]", target: Path) -> list[Path]:
-    """Write a picture, and bring what belongs to it to where it is; returns all paths.
-
-    Raises:
-        StorageError: disk full, folder not writable.
-    """
-    from phosphene.core.files import write_bytes
-
-    write_bytes(target, picture)
-    written = [target]
-    for ending, source in beside.items():
-        written.append(target.with_name(target.stem + ending))
-        _bring(source, written[-1])
-    return written
 
 
 def free_name(target: Path, content: bytes, endings: "Iterable[str]" = ()) -> Path:
@@ -108,14 +93,3 @@ def _is_free(path: Path, content: bytes, endings: "Iterable[str]") -> bool:
     if path.exists():
         return path.is_file() and path.read_bytes() == content
     return not any(path.with_name(path.stem + ending).exists() for ending in endings)
-
-
-def _bring(source: Path, target: Path) -> None:
-    """Copy a file or a folder, perhaps to another file system; what else is there stays."""
-    from phosphene.core.files import write_bytes
-
-    if source.is_dir():
-        for path in sorted(source.iterdir()):
-            _bring(path, target / path.name)
-        return
-    write_bytes(target, source.read_bytes())

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from phosphene.cli.dream import dream
-from phosphene.cli.surface import Context, changes_of
+from phosphene.cli.surface import Context, changes_of, describe
 
 
 def sample(
@@ -29,12 +29,20 @@ def sample(
     grid: Annotated[
         bool | None, typer.Option("--grid/--files", help="One sheet, or a file each.")
     ] = None,
+    psi: Annotated[float | None, typer.Option(help="truncation_psi, 0 or above.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="truncation_threshold, above 0.")] = None,
+    transparent: Annotated[
+        bool | None,
+        typer.Option("--transparent/--opaque", help="Of RGBA models: keep the ground clear."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .png file, or a folder for several.")
     ] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Any other field of the recipe."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
+        ),
     ] = None,
 ) -> None:
     """Paint what a generator dreams of, one picture a seed.
@@ -44,12 +52,18 @@ def sample(
     from phosphene.studio.recipe import Sample
     from phosphene.studio.recipe_text import parse_recipe, recipe_with
 
+    if changes == ["help"]:
+        describe(Sample)
+        return
     given: dict[str, Any] = {
         "model": model,
         "count": count,
         "seed": seed,
         "seeds": seeds,
         "classes": classes,
+        "truncation_psi": psi,
+        "truncation_threshold": threshold,
+        "transparent": transparent,
         "layout": None if grid is None else "grid" if grid else "files",
     }
     given = {key: value for key, value in given.items() if value is not None}

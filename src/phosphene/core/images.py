@@ -48,14 +48,28 @@ def to_pil(image: Picture) -> Image.Image:
 
 def from_pil(image: Image.Image, mode: str = "RGB") -> Picture:
     """Turn a PIL image into one picture; transparency is laid on white unless mode is RGBA."""
-    if mode != "RGBA" and image.has_transparency_data:
-        image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
+    if mode != "RGBA":
+        image = opaque(image)
     pixels = np.asarray(image.convert(mode))
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     return from_uint8(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+
+
+def on_white(images: Images) -> Float[Tensor, "b 3 h w"]:
+    """Show grey pictures in RGB, and lay transparent ones on white."""
+    if images.shape[1] == 4:
+        share = (images[:, 3:].clamp(-1, 1) + 1) / 2
+        return images[:, :3] * share + (1 - share)
+    return images.expand(-1, 3, -1, -1)
+
+
+def opaque(image: Image.Image) -> Image.Image:
+    """Lay a transparent PIL image on white; others stay."""
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
 def open_pil(source: Path | bytes) -> Image.Image:

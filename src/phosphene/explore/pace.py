@@ -8,13 +8,10 @@ model: distances between frames come from whoever renders them.
 import bisect
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from phosphene.core.errors import Diverged, RecipeError
-
-Distances = Callable[[Sequence[float]], Sequence[float]]
-"""Perceptual distances between the frames at neighbouring times: one fewer than times."""
 
 ROUNDS = 4
 GOOD_ENOUGH = 0.02  # unevenness that nobody sees
@@ -48,8 +45,14 @@ def unevenness(steps: Sequence[float]) -> float:
     return math.sqrt(math.fsum((step - mean) ** 2 for step in steps) / len(steps)) / mean
 
 
-def even_pace(count: int, loop: bool, distances: Distances, rounds: int = ROUNDS) -> Pace:
+def pacing(
+    count: int, loop: bool, rounds: int = ROUNDS
+) -> Generator[list[float], Sequence[float], Pace]:
     """Find times at which all steps between frames look equally large.
+
+    A Python generator: it yields times (for a loop also 1, which is 0 again), is sent the
+    perceptual distances between neighbouring frames there, one fewer than times, and returns the
+    pace. So whoever measures can be watched, and stopped.
 
     Each round takes the frames' distances as the length of the path between them, adds them up to
     the length s(t) travelled by each time, and puts frame k of n where s is k/n of the whole:
@@ -58,7 +61,6 @@ def even_pace(count: int, loop: bool, distances: Distances, rounds: int = ROUNDS
 
     Args:
         count: Frames; those of a loop include no second copy of the first.
-        distances: Measures at given times; for a loop also at 1, which is 0 again.
         rounds: At most so many times measured after the first.
     Raises:
         RecipeError: fewer frames than can be spaced.
@@ -69,20 +71,20 @@ def even_pace(count: int, loop: bool, distances: Distances, rounds: int = ROUNDS
         raise RecipeError(f"{count} frames cannot be spaced; use {fewest} or more")
     num_steps = count if loop else count - 1
     knots = [i / num_steps for i in range(num_steps + 1)]
-    steps = _measured(distances, knots)
+    steps = _measured((yield knots), knots)
     before = best = unevenness(steps)
     kept, made = knots, 0
     while made < rounds and best > GOOD_ENOUGH and any(steps):
         knots = _respaced(knots, steps)
-        steps = _measured(distances, knots)
+        steps = _measured((yield knots), knots)
         made += 1
         if unevenness(steps) < best:
             kept, best = knots, unevenness(steps)
     return Pace(tuple(kept[:count]), before, best, made)
 
 
-def _measured(distances: Distances, knots: Sequence[float]) -> list[float]:
-    steps = [float(step) for step in distances(knots)]
+def _measured(distances: Sequence[float], knots: Sequence[float]) -> list[float]:
+    steps = [float(step) for step in distances]
     if len(steps) != len(knots) - 1:
         raise ValueError(f"{len(steps)} distances between {len(knots)} frames")
     for step in steps:

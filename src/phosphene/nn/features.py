@@ -197,7 +197,7 @@ class FeatureNet(nn.Module):
         return [_unit(maps[stage]) for stage in stages]
 
     def distance(
-        self, images: Images, target: Images | Maps, stages: Sequence[int] = (0, 1, 2, 3)
+        self, images: Images | Maps, target: Images | Maps, stages: Sequence[int] = (0, 1, 2, 3)
     ) -> Float[Tensor, " b"]:
         """Return how differently two batches look, one number a sample, in [0, 4]; 0 is equal.
 
@@ -205,11 +205,14 @@ class FeatureNet(nn.Module):
         weights (Zhang et al., arXiv:1801.03924, eq. 1).
 
         Args:
-            target: Images, or their `signature` for the same `stages`; one sample broadcasts.
+            images: Images, or their `signature` for the same `stages`.
+            target: The same; one sample broadcasts.
             stages: Which maps to compare: 0..4 for strides 2..32.
         """
-        ours = self.signature(images, stages)
-        theirs = self.signature(target, stages) if isinstance(target, Tensor) else target
+        ours, theirs = (
+            self.signature(given, stages) if isinstance(given, Tensor) else given
+            for given in (images, target)
+        )
         pairs = zip(ours, theirs, strict=True)
         parts = [(f - g).square().sum(dim=1).mean(dim=(1, 2)) for f, g in pairs]
         return torch.stack(parts).mean(dim=0)

@@ -35,8 +35,8 @@ def completed(recipe: Breed, zoo: Zoo, device: str = "cpu") -> tuple[Breed, Stoc
     """
     if recipe.family:
         whole = family_of(recipe)
-        model, space = recipe.model or whole.model, Space(whole.space)
-        return recipe, open_stock(model, zoo, device, space, recipe.psi)
+        grown_on, place = recipe.model or whole.model, Space(whole.space)
+        return recipe, open_stock(grown_on, zoo, device, place, recipe.psi)
     tree = read_tree(Path(recipe.tree)) if recipe.tree else None
     names = {member.id for member in tree.members} if tree else set[str]()
     origins = {

@@ -1,5 +1,8 @@
 """What `phosphene.imagine` and `sample` give back: a picture that knows how it was made."""
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from phosphene.core.images import to_pil
 from phosphene.core.runtime import prepare
 from phosphene.studio.artifact import Artifact, Manifest
 from phosphene.studio.craft import Painted
+from phosphene.studio.handing import hand_over
 from phosphene.studio.recipe import Painting
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.replay import Verdict, replay
@@ -18,14 +22,31 @@ from phosphene.studio.run import run
 from phosphene.zoo import Zoo
 
 
+class _Shelf:
+    """A folder that is there as long as a picture whose files lie in it."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="phosphene-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
 class Picture:
     """A finished picture.
 
     In a notebook it shows itself; `save` writes it with its recipe inside.
+
+    Args:
+        beside: Files that belong to it, as in `Painted`.
+        shelf: Where they lie until they are saved.
     """
 
-    def __init__(self, artifact: Artifact) -> None:
-        self._artifact = artifact
+    def __init__(
+        self,
+        artifact: Artifact,
+        beside: Mapping[str, Path] | None = None,
+        shelf: "_Shelf | None" = None,
+    ) -> None:
+        self._artifact, self._beside, self._shelf = artifact, dict(beside or {}), shelf
 
     @property
     def image(self) -> Image.Image:
@@ -48,7 +69,7 @@ class Picture:
         return self.manifest.seed
 
     def save(self, path: str | Path) -> Path:
-        """Write it as PNG, all or nothing; returns the path.
+        """Write it as PNG, all or nothing, and beside it its film and frames; returns the path.
 
         Raises:
             RecipeError: another ending than .png, which could not carry the recipe.
@@ -57,7 +78,7 @@ class Picture:
         path = Path(path)
         if path.suffix.lower() != ".png":
             raise RecipeError(f"{str(path)!r}: pictures are saved as .png, to carry their recipe")
-        self._artifact.save(path)
+        hand_over(self._artifact.png(), self._beside, path)
         return path
 
     def replay(self, zoo: Zoo | None = None, device: str = "cpu") -> Verdict:
@@ -83,9 +104,14 @@ def pictures_of(
         PhospheneError: as for `run`.
     """
     prepare()
-    steps = run(parse_recipe({"kind": kind, **fields}), zoo or Zoo(), device)
-    artifacts = [step.artifact for step in steps if isinstance(step, Painted)]
-    return [Picture(artifact) for artifact in artifacts if artifact is not None]
+    recipe = parse_recipe({"kind": kind, **fields})
+    shelf = _Shelf() if recipe.leaves_files else None
+    steps = run(recipe, zoo or Zoo(), device, shelf.path if shelf else None)
+    return [
+        Picture(step.artifact, step.beside, shelf)
+        for step in steps
+        if isinstance(step, Painted) and step.artifact is not None
+    ]
 
 
 def imagine(

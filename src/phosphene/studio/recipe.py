@@ -16,17 +16,23 @@ from phosphene.studio.recipes.breed import Breed
 from phosphene.studio.recipes.edit import Edit
 from phosphene.studio.recipes.imagine import Imagine, Zoom
 from phosphene.studio.recipes.invert import Invert
+from phosphene.studio.recipes.mix import Mix
 from phosphene.studio.recipes.sample import Sample
+from phosphene.studio.recipes.sheet import Sheet
 from phosphene.studio.recipes.train import Train
+from phosphene.studio.recipes.walk import Walk
 
 # Each kind of recipe, and the module whose CRAFT carries it out (see `craft.py`).
 HOMES: dict[type[Recipe], str] = {
     Imagine: "phosphene.studio.imagine",
+    Mix: "phosphene.studio.mix",
     Sample: "phosphene.studio.sample",
     Breed: "phosphene.studio.breed",
     Edit: "phosphene.studio.edit",
     Invert: "phosphene.studio.invert",
+    Sheet: "phosphene.studio.sheet",
     Train: "phosphene.studio.train",
+    Walk: "phosphene.studio.walk",
 }
 KINDS: dict[object, type[Recipe]] = {
     kind.model_fields["kind"].default: kind for kind in HOMES
@@ -49,9 +55,12 @@ __all__ = [
     "Edit",
     "Imagine",
     "Invert",
+    "Mix",
     "Painting",
     "Recipe",
     "Sample",
+    "Sheet",
     "Train",
+    "Walk",
     "Zoom",
 ]

@@ -1,96 +1,18 @@
-"""A recipe's samples, one generator and one picture a seed.
-
-Each picture is decoded by itself, so that it has the same pixels alone, in a file among others and
-in a grid.
-"""
+"""A recipe's samples, one generator and one picture a seed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import nn
 
-from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import Images, grid
 from phosphene.core.latent import Condition
-from phosphene.core.protocols import Generator, Step
-from phosphene.core.rng import Rng
-from phosphene.core.runtime import resolve_device
-from phosphene.studio.artifact import Artifact, Manifest, Platform, Surroundings, artifact_of
+from phosphene.core.protocols import Step
+from phosphene.studio.artifact import Artifact, Manifest, artifact_of
 from phosphene.studio.craft import Craft, Painted
+from phosphene.studio.dreamer import Dreamer, set_up
 from phosphene.studio.recipe import Sample
-from phosphene.studio.stage import dtype_of, model_hashes
 from phosphene.zoo import Zoo
-
-
-@dataclass(frozen=True, slots=True)
-class Studio:
-    """What all samples of a recipe share."""
-
-    recipe: Sample
-    generator: Any
-    surroundings: Surroundings
-
-    def image(self, index: int) -> Images:
-        """The `index`-th picture, 1 c h w, clipped to [-1, 1]."""
-        seed = self.recipe.all_seeds()[index]
-        rng = Rng((seed,), "/sample")
-        latent = self.generator.draw(rng.fork("z"))
-        condition = self.condition(index)
-        *_, last = self.generator.render(latent, rng.fork("render"), condition)
-        images: Images = last.images.clamp(-1, 1).cpu()
-        return images
-
-    def condition(self, index: int) -> Condition | None:
-        """The class whose turn it is; None lets the generator draw one."""
-        classes = self.recipe.classes
-        if not classes:
-            return None
-        wanted = _mixture(classes[index % len(classes)], self.generator)
-        condition: Condition = self.generator.condition_of([wanted])
-        return condition
-
-    def artifact(self, images: Images, index: int) -> Artifact:
-        """A picture, or the grid of all, with its manifest."""
-        image = images[0]
-        if self.recipe.layout == "grid":
-            image = grid(images, self.recipe.columns or self._columns())
-        return artifact_of(image, self.recipe, index, 1, self.surroundings)
-
-    def _columns(self) -> int | None:
-        count = len(self.recipe.classes)
-        return count if 1 < count <= 64 else None
-
-
-def set_up(recipe: Sample, zoo: Zoo, device: str = "cpu") -> Studio:
-    """Load the generator of a recipe, and see that it can do what is asked.
-
-    Raises:
-        Unsupported: the model is no generator of latents, or knows no classes.
-        RecipeError: a class that it lacks.
-        WeightsError: its weights are not here.
-    """
-    place = resolve_device(device)
-    generator = zoo.load(recipe.model, place)
-    if not isinstance(generator, Generator):
-        family = zoo.card(recipe.model).family
-        raise Unsupported(
-            f"model: {recipe.model!r} ({family}) is no generator that draws by itself; "
-            "`phosphene models` shows the family of each"
-        )
-    if recipe.classes and not hasattr(generator, "condition_of"):
-        raise Unsupported(f"model: {recipe.model!r} knows no classes; leave them out")
-    surroundings = Surroundings(
-        models=model_hashes([recipe.model], zoo),
-        inputs={},
-        platform=Platform.here(str(place), dtype_of(generator)),
-    )
-    studio = Studio(recipe, generator, surroundings)
-    for index in range(len(recipe.classes)):
-        studio.condition(index)  # a class that is not there is known before anything is painted
-    return studio
 
 
 def sample(
@@ -100,22 +22,25 @@ def sample(
     _folder: Path | None = None,
     _resume: bool = False,
 ) -> Iterator[Step]:
-    """Paint all samples of a recipe; see `set_up` for the errors.
+    """Paint all samples of a recipe.
 
     Yields:
         A step a picture, `Painted` if it is a file of its own; the grid is `Painted` last.
+    Raises:
+        PhospheneError: as for `dreamer.set_up` and `Dreamer.wanted`.
     """
-    studio = set_up(recipe, zoo, device)
+    dreamer, conditions = _open(recipe, zoo, device)
     total, made = len(recipe.all_seeds()), []
     for index in range(total):
-        images = studio.image(index)
+        images = _image(dreamer, recipe, conditions, index)
         if recipe.layout == "files":
-            yield Painted(index, total, images, artifact=studio.artifact(images, index))
+            artifact = _artifact(dreamer, recipe, images, index)
+            yield Painted(index, total, images, artifact=artifact)
         else:
             made.append(images)
             yield Step(index, total + 1, images)
     if recipe.layout == "grid":
-        artifact = studio.artifact(torch.cat(made), 0)
+        artifact = _artifact(dreamer, recipe, torch.cat(made), 0)
         yield Painted(total, total + 1, artifact.image[None], artifact=artifact)
 
 
@@ -123,33 +48,31 @@ def sample_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator[
     """Paint one artifact again: the grid, or one of the pictures."""
     recipe, index = manifest.recipe, manifest.index
     assert isinstance(recipe, Sample)
-    studio = set_up(recipe, zoo, device)
-    count = len(recipe.all_seeds()) if recipe.layout == "grid" else 0
-    made = [studio.image(i) for i in range(count)] or [studio.image(index)]
-    new = studio.artifact(torch.cat(made), index)
+    dreamer, conditions = _open(recipe, zoo, device)
+    which = range(len(recipe.all_seeds())) if recipe.layout == "grid" else [index]
+    made = torch.cat([_image(dreamer, recipe, conditions, i) for i in which])
+    new = _artifact(dreamer, recipe, made, index)
     yield Painted(0, 1, new.image[None], artifact=new)
 
 
-def _mixture(entry: str, generator: nn.Module) -> str | dict[str, float]:
-    """Read `fox`, or `fox:0.5+owl:0.5`; a name of the model's is itself, whatever is in it.
+def _open(recipe: Sample, zoo: Zoo, device: str) -> tuple[Dreamer, list[Condition]]:
+    """The generator and the classes that take turns: one that is missing shows at once."""
+    dreamer = set_up(recipe, zoo, device)
+    return dreamer, [dreamer.wanted(entry) for entry in recipe.classes]
 
-    Raises:
-        RecipeError: a weight that is no number.
-    """
-    if entry in getattr(generator, "class_names", ()):
-        return entry
-    if ":" not in entry:
-        return entry
-    weights: dict[str, float] = {}
-    for part in entry.split("+"):
-        name, _, weight = part.strip().rpartition(":")
-        try:
-            weights[name] = weights.get(name, 0.0) + float(weight)
-        except ValueError:
-            raise RecipeError(
-                f"classes: {part.strip()!r} is not name:weight; for example fox:0.5+owl:0.5"
-            ) from None
-    return weights
+
+def _image(dreamer: Dreamer, recipe: Sample, conditions: list[Condition], index: int) -> Images:
+    turn = conditions[index % len(conditions)] if conditions else None
+    return dreamer.image(recipe.all_seeds()[index], turn)
+
+
+def _artifact(dreamer: Dreamer, recipe: Sample, images: Images, index: int) -> Artifact:
+    """A picture, or the grid of all, with its manifest."""
+    image = images[0]
+    if recipe.layout == "grid":
+        count = len(recipe.classes)
+        image = grid(images, recipe.columns or (count if 1 < count <= 64 else None))
+    return artifact_of(image, recipe, index, 1, dreamer.surroundings)
 
 
 CRAFT = Craft(sample, sample_again)

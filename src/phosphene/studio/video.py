@@ -11,7 +11,7 @@ from PIL import Image
 
 from phosphene.core.errors import MissingTool, RecipeError, StorageError
 from phosphene.core.files import write_atomic
-from phosphene.core.images import open_pil
+from phosphene.core.images import opaque, open_pil
 
 CRF = 17  # constant quality that looks lossless
 # yuv420p and even sides: the only H.264 that every player and browser shows
@@ -79,7 +79,7 @@ def _feed(pipe: BufferedIOBase, frames: Iterator[bytes]) -> None:
 
 def _pixels(frames: Sequence[Path], width: int, height: int) -> Iterator[bytes]:
     for path in frames:
-        image = open_pil(path).convert("RGB")
+        image = opaque(open_pil(path)).convert("RGB")
         if _even(image.size) != (width, height):
             image = image.resize((width, height), Image.Resampling.LANCZOS)
         pixels = np.asarray(image)

@@ -273,9 +273,20 @@ class StyledGenerator(GANGenerator):
         w = self._styled.mapping(data, self._classes(condition, len(data)))
         return Latent(Space.W_PLUS, w[:, None].expand(-1, self.num_ws, -1))
 
-    def decode(self, latent: Latent, condition: Condition | None = None) -> Images:
-        """Z, w or w+ to images; the noise of the layers is constant. See `GANGenerator.decode`."""
-        return self._pictures(self._styled.synthesis(self._ws(latent, condition)))
+    def decode(
+        self,
+        latent: Latent,
+        condition: Condition | None = None,
+        layer_noise: Sequence[Tensor] | None = None,
+    ) -> Images:
+        """Z, w or w+ to images. See `GANGenerator.decode`.
+
+        Args:
+            layer_noise: Of each layer, as `layer_noise` draws it; None is constant noise.
+        """
+        ws = self._ws(latent, condition)
+        noise = None if layer_noise is None else [self._place(grain) for grain in layer_noise]
+        return self._pictures(self._styled.synthesis(ws, noise))
 
     def layer_noise(self, rng: Rng) -> list[Float[Tensor, "b 1 _h _w"]]:
         """Fresh noise for each layer, one sample a seed."""
@@ -285,8 +296,7 @@ class StyledGenerator(GANGenerator):
 
     @torch.no_grad()
     def _rendered(self, latent: Latent, rng: Rng, condition: Condition) -> Images:
-        ws = self._ws(latent, condition)
-        return self._pictures(self._styled.synthesis(ws, self.layer_noise(rng)))
+        return self.decode(latent, condition, self.layer_noise(rng))
 
     def _ws(self, latent: Latent, condition: Condition | None) -> Tensor:
         data = latent.expect(Space.Z, Space.W, Space.W_PLUS)

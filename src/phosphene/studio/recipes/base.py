@@ -23,6 +23,11 @@ class Recipe(Plain):
 
     kind: str
 
+    @property
+    def leaves_files(self) -> bool:
+        """Whether files that belong to its pictures lie beside them, in the run's folder."""
+        return False
+
     def with_seed(self) -> Self:
         """The recipe with a seed: its own, or one drawn now.
 

@@ -33,6 +33,27 @@ Side = Annotated[int, Field(ge=16, le=4096)]
 Every = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Weight = Annotated[float, Field(ge=0, le=1000)]
+Psi = Annotated[
+    float | None,
+    Field(
+        ge=0,
+        le=100,
+        description="of models with styles: w_avg + psi (w - w_avg); 1 or none changes nothing, "
+        "0 gives the mean picture",
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    Field(gt=0, le=100, description="draw each component of z again until |z_i| is no larger"),
+]
+Scale = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=1,
+        description="the truncation of published BigGANs: a normal truncated at 2, times this",
+    ),
+]
 
 
 def seed_list(text: str) -> tuple[int, ...]:

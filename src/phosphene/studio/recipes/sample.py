@@ -9,8 +9,11 @@ from phosphene.studio.recipes.fields import (
     MAX_SAMPLES,
     Location,
     Names,
+    Psi,
+    Scale,
     Seed,
     SeedList,
+    Threshold,
     demand_room,
     drawn_seed,
     model_title,
@@ -41,6 +44,15 @@ class Sample(Painting):
     layout: Literal["files", "grid"] = Field("files", description="one file each, or one sheet")
     columns: int | None = Field(
         None, ge=1, le=256, description="of a grid; none = as many as classes, or near square"
+    )
+
+    truncation_psi: Psi = None
+    truncation_threshold: Threshold = None
+    truncation_scale: Scale = None
+    transparent: bool | None = Field(
+        None,
+        description="keep the see-through ground of RGBA models, or lay pictures on white; "
+        "none = as the model paints",
     )
 
     @model_validator(mode="after")
