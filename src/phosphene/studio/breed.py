@@ -76,7 +76,11 @@ def breed_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator[S
 
 
 def _nursery(tree: FamilyTree, stock: Stock) -> Nursery:
-    return Nursery(tree, stock.founder, stock.centre, stock.found)
+    """The tree with everybody grown: who cannot be, shows before anything is painted."""
+    nursery = Nursery(tree, stock.founder, stock.centre, stock.found)
+    for _ in nursery.everyone():
+        pass
+    return nursery
 
 
 def _written(tree: FamilyTree, folder: Path) -> dict[str, Path]:
