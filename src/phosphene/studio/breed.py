@@ -4,6 +4,9 @@ import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from jaxtyping import Float
+from torch import Tensor
+
 from phosphene.core.files import write_bytes
 from phosphene.core.images import Picture
 from phosphene.core.lettering import labelled
@@ -129,7 +132,9 @@ def _together(
     return artifact_of(image, recipe, 0, 1, stock.dreamer.surroundings)
 
 
-def _sheet(recipe: Breed, tree: FamilyTree, faces: Mapping[str, Picture]) -> Picture:
+def _sheet(
+    recipe: Breed, tree: FamilyTree, faces: Mapping[str, Picture]
+) -> Float[Tensor, "3 sheet_h sheet_w"]:
     """Parents above, children below; labels say which is which."""
     parents, count = _parents(recipe, tree), len(recipe.born)
     columns = recipe.columns or max(2, math.ceil(math.sqrt(count)))

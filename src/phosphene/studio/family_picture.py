@@ -12,7 +12,7 @@ from phosphene.core.lettering import Letters
 from phosphene.explore.family_tree import FamilyTree
 
 LARGEST = 96  # px: longer side of a face
-SMALLEST = 16
+SMALLEST = 8
 MOST = 6000  # px: width of the whole
 GAP = 12  # px between faces
 DROP = 44  # px between generations, for the lines
