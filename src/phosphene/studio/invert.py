@@ -272,11 +272,11 @@ def _nearest(step: Inverted) -> int:
     return int(step.losses.argmin())
 
 
-def _enlarged(images: Images) -> Images:
+def _enlarged(images: Images) -> Float[Tensor, "b c h2 w2"]:
     """Pictures as features look at them: small ones would have no maps to speak of."""
     height, width = images.shape[-2:]
     scale = max(1.0, SEEN_SIDE / min(height, width))
-    large: Images = resize(images, round(height * scale), round(width * scale))
+    large: Tensor = resize(images, round(height * scale), round(width * scale))
     return large
 
 
