@@ -5,7 +5,7 @@ All are deterministic: draws have seeds of their own, so a slider means the same
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -33,6 +33,8 @@ from phosphene.studio.stock import Stock
 from phosphene.zoo import Zoo
 
 AT_ONCE = 64  # draws
+ENOUGH = 2  # examples a component of w, from which on their correlations are known
+SHRINKAGE = 0.1
 SEEN_SIDE = 16  # px: pictures whose changes are looked at
 NUMBERED = re.compile(r"(pc|sefa)(\d{1,4})")
 
@@ -96,13 +98,30 @@ class Compass:
         return factor_directions(weights[layers.start : layers.stop], count, moments)
 
     def _attribute(self, name: str) -> Direction:
-        """From examples without to examples with it, correlations undone."""
+        """From examples without to examples with it.
+
+        Correlations are undone only where there are examples enough to know them. A slider counts
+        deviations of all draws: those of the examples are theirs alone, and along what tells them
+        apart nearly 0.
+        """
         examples = self.recipe.attributes[name]
         lacking, having = (
             torch.cat([self._example(entry) for entry in entries_of(given)])
             for given in (examples.lacking, examples.having)
         )
-        return discriminant_direction(name, lacking, having)
+        known = len(lacking) + len(having) >= ENOUGH * lacking.shape[1]
+        shrinkage = SHRINKAGE if known and self.stock.dreamer.styled is not None else 1.0
+        found = discriminant_direction(name, lacking, having, shrinkage)
+        return replace(found, deviation=self._deviation(found.vector))
+
+    def _deviation(self, vector: Float[Tensor, " d"]) -> float:
+        """Standard deviation of draws along a unit vector."""
+        if self.stock.dreamer.styled is None:
+            batches = (rng.fork("z") for rng in self._draws())
+            draws = [self.stock.dreamer.generator.draw(rng).data.flatten(1) for rng in batches]
+        else:
+            draws = list(self._styles())
+        return float((torch.cat(draws).float().cpu() @ vector).std())
 
     def _example(self, entry: int | str) -> Float[Tensor, "1 d"]:
         """z of a seed or a picture; of models with styles the mean of its layers' w."""
