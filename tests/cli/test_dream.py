@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from phosphene.cli.dream import deliver, free_name, targets_of
+from phosphene.cli.dream import free_name, targets_of
 from phosphene.core.errors import RecipeError
 from phosphene.studio.recipe import Imagine, Sample
 
@@ -37,19 +37,6 @@ def test_a_sheet_is_one_file():
     assert targets_of(Sample(seed=3, count=9, layout="grid"), None) == [
         Path("faces-dcgan-3-grid.png")
     ]
-
-
-def test_what_lies_beside_a_picture_comes_with_it(tmp_path):
-    run, there = tmp_path / "run", tmp_path / "there"
-    (run / "frames").mkdir(parents=True)
-    (run / "frames" / "0.png").write_bytes(b"frame")
-    (run / "film").write_bytes(b"film")
-    beside = {".gif": run / "film", "-frames": run / "frames"}
-    written = deliver(b"picture", beside, there / "x.png")
-    assert written == [there / "x.png", there / "x.gif", there / "x-frames"]
-    assert (there / "x.png").read_bytes() == b"picture"
-    assert (there / "x.gif").read_bytes() == b"film"
-    assert (there / "x-frames" / "0.png").read_bytes() == b"frame"
 
 
 def test_a_name_is_free_if_nothing_else_would_be_overwritten(tmp_path):

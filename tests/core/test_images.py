@@ -19,6 +19,8 @@ from phosphene.core.images import (
     from_pil,
     from_uint8,
     grid,
+    on_white,
+    opaque,
     open_image,
     pixel_hash,
     png_bytes,
@@ -90,6 +92,21 @@ def test_transparency_is_laid_on_white():
     assert torch.equal(from_pil(Image.new("LA", (2, 2), (0, 0))), torch.ones(3, 2, 2))
     half = from_pil(Image.new("RGBA", (1, 1), (0, 0, 0, 128)))
     assert to_uint8(half).flatten().tolist() == [127, 127, 127]
+
+
+def test_on_white_does_what_from_pil_does():
+    picture = Image.new("RGBA", (2, 1), (255, 0, 128, 77))
+    picture.putpixel((1, 0), (0, 255, 255, 255))
+    laid = on_white(from_pil(picture, "RGBA")[None])[0]
+    torch.testing.assert_close(laid, from_pil(picture), atol=1 / 127, rtol=0)
+    grey = torch.tensor([[[[-1.0, 0.5]]]])
+    assert torch.equal(on_white(grey), grey.expand(-1, 3, -1, -1))
+
+
+def test_opaque_changes_only_what_is_transparent():
+    solid = Image.new("RGB", (1, 1), "red")
+    assert opaque(solid) is solid
+    assert opaque(Image.new("RGBA", (1, 1), (0, 0, 0, 0))).getpixel((0, 0)) == (255, 255, 255)
 
 
 # ---- size and layout

@@ -139,6 +139,8 @@ def test_cached_target_gives_the_same_distance(network: FeatureNet) -> None:
     a, b = images(2, 64, 64), images(1, 64, 64, seed=2)
     cached = network.signature(b, stages=(1, 2))
     got = network.distance(a, cached, stages=(1, 2))
+    both = network.distance(network.signature(a, stages=(1, 2)), cached, stages=(1, 2))
+    torch.testing.assert_close(both, got)
     torch.testing.assert_close(got, network.distance(a, b.expand(2, -1, -1, -1), stages=(1, 2)))
 
 

@@ -1,4 +1,4 @@
-"""A zoo with two tiny generators: by class in RGB, and transparent without classes."""
+"""Tiny generators: by class in RGB, transparent without classes, and with styles."""
 
 from pathlib import Path
 
@@ -6,6 +6,8 @@ import torch
 
 from phosphene.core.weights import save_weights
 from phosphene.families.gan.dcgan import DCGANConfig, Generator
+from phosphene.families.gan.stylegan2 import Generator as StyledNetwork
+from phosphene.families.gan.stylegan2_config import StyleGAN2Config
 from phosphene.zoo import Zoo
 
 
@@ -23,3 +25,19 @@ def gan_zoo(home: Path) -> tuple[Zoo, str, str]:
     animals = save_generator(home / "animals.safetensors", ("fox", "owl", "cat"))
     clear = save_generator(home / "clear.safetensors", channels=4)
     return Zoo(home), str(animals), str(clear)
+
+
+def save_styled(path: Path, names: tuple[str, ...] = ()) -> Path:
+    """Write an untrained StyleGAN2 of 16 px whose noise shows."""
+    torch.manual_seed(4)
+    shape = {"resolution": 16, "z_dim": 6, "w_dim": 8, "mapping_layers": 1}
+    widths = {"channel_base": 64, "channel_max": 8, "num_classes": len(names)}
+    network = StyledNetwork(StyleGAN2Config(**shape, **widths))
+    with torch.no_grad():
+        network.w_avg.fill_(0.1)
+        for name, parameter in network.named_parameters():
+            if name.endswith("noise_strength"):
+                parameter.fill_(0.3)
+    whole = {"family": "gan", "arch": "stylegan2", "size": 16, "class_names": list(names)}
+    save_weights(path, network.state_dict(), {**whole, **network.config.to_dict()})
+    return path

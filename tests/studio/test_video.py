@@ -46,6 +46,13 @@ def test_gif(frames, tmp_path):
             assert max(abs(a - b) for a, b in zip(wanted, shown, strict=True)) < 9
 
 
+def test_what_is_clear_is_white(frames, tmp_path):
+    Image.new("RGBA", (33, 21), (255, 0, 0, 0)).save(frames[0])
+    write_video(frames[:1], tmp_path / "film.gif", fps=5)
+    with Image.open(tmp_path / "film.gif") as film:
+        assert min(film.convert("RGB").getpixel((16, 10))) > 250
+
+
 def test_one_frame_is_a_video(frames, tmp_path):
     write_video(frames[:1], tmp_path / "film.mp4", fps=60)
     assert count_frames_and_secs(str(tmp_path / "film.mp4"))[0] == 1

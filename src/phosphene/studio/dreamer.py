@@ -134,7 +134,7 @@ class Dreamer:
         """The layer noise of a seed's sample."""
         return tuple(self.generator.layer_noise(_of(seed).fork("render")))
 
-    def _finished(self, images: Images) -> Images:
+    def _finished(self, images: Images) -> Float[Tensor, "b _c h w"]:
         images = images.clamp(-1, 1).cpu()
         return images if self.transparent or images.shape[1] != 4 else on_white(images)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from phosphene.core.errors import RecipeError, Unsupported, WeightsError
 from phosphene.core.images import Images, grid, on_white, resize
@@ -155,7 +157,7 @@ def _spaced(journey: Journey, zoo: Zoo) -> Generator[Step, None, tuple[tuple[flo
         # if this is the last round, the strip and its frames are all that follows
         total = done + (ROUNDS + 1 - rounds) * len(knots) + count + 1
         distances: list[float] = []
-        before: Sequence[torch.Tensor] | None = None
+        before: Sequence[Tensor] | None = None
         for time in knots:
             images = journey.own(time)
             seen = eye.look(images)
@@ -171,7 +173,7 @@ def _spaced(journey: Journey, zoo: Zoo) -> Generator[Step, None, tuple[tuple[flo
             break
     said = (
         f"speed: uneven by {pace.before:.1%} before, {pace.after:.1%} after "
-        f"{pace.rounds} rounds of {count} frames"
+        f"({count} frames, measured {pace.rounds + 1} x)"
     )
     yield Step(done, done + count + 2, images, notes=(said,))
     return tuple(round(time, DIGITS) for time in pace.times), done + 1
@@ -185,7 +187,7 @@ class Eye:
     device: torch.device
 
     @torch.no_grad()
-    def look(self, images: Images) -> list[torch.Tensor]:
+    def look(self, images: Images) -> list[Tensor]:
         """What is compared of a frame."""
         if self.network is None:
             return [_to_side(on_white(images), COLOUR_SIDE)]
@@ -193,7 +195,7 @@ class Eye:
         return self.network.signature(seen)
 
     @torch.no_grad()
-    def distance(self, a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
+    def distance(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> float:
         """Root of the mean squared difference."""
         if self.network is None:
             return float((a[0] - b[0]).square().mean().sqrt())
@@ -248,11 +250,11 @@ def _beside(recipe: Walk, folder: FilePath, count: int) -> dict[str, FilePath]:
     return found
 
 
-def _small(images: Images) -> Images:
+def _small(images: Images) -> Float[Tensor, "b c _h _w"]:
     return _to_side(images, SHOWN_SIDE) if max(images.shape[-2:]) > SHOWN_SIDE else images
 
 
-def _to_side(images: Images, side: int) -> Images:
+def _to_side(images: Images, side: int) -> Float[Tensor, "b c _h _w"]:
     """Resample to a longer side in px."""
     height, width = images.shape[-2:]
     scale = side / max(height, width)

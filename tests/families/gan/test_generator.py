@@ -156,5 +156,6 @@ def test_fresh_noise_is_the_samples_own() -> None:
     noise = styled.layer_noise(RNG)
     assert [tuple(n.shape) for n in noise] == [(3, 1, 2, 2), (3, 1, 4, 4)]
     torch.testing.assert_close(step.images, styled.decode(z).detach() + noise[1])
+    torch.testing.assert_close(step.images, styled.decode(z, layer_noise=noise).detach())
     alone = styled.layer_noise(Rng((4,)))
     torch.testing.assert_close(noise[1][1:2], alone[1])

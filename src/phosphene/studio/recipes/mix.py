@@ -1,11 +1,12 @@
 """The recipe `Mix`: one picture's styles in some layers of another."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from phosphene.studio.recipes.base import Painting
 from phosphene.studio.recipes.fields import (
+    MAX_SAMPLES,
     Location,
     Psi,
     Scale,
@@ -35,6 +36,13 @@ class Mix(Painting):
     truncation_psi: Psi = None
     truncation_threshold: Threshold = None
     truncation_scale: Scale = None
+
+    @model_validator(mode="after")
+    def _fits_on_a_sheet(self) -> Self:
+        count = (len(seed_list(self.rows)) + 1) * (len(seed_list(self.columns)) + 1)
+        if count > MAX_SAMPLES:
+            raise ValueError(f"rows: {count:,} pictures; use up to {MAX_SAMPLES}")
+        return self
 
     @property
     def title(self) -> str:

@@ -142,7 +142,9 @@ class Sheet(Painting):
     @property
     def title(self) -> str:
         """What the pictures show, and what varies."""
-        return f"{self.of.title[:30]} by {' and '.join(axis.field for axis in self.vary)}"
+        prompts = [", ".join(a.values) for a in self.vary if a.field == "prompt"]
+        shown = (prompts or [self.of.title])[0]
+        return f"{shown[:30]} by {' and '.join(axis.field for axis in self.vary)}"
 
     def all_seeds(self) -> tuple[int, ...]:
         """Those that vary, or the one that all pictures share."""
