@@ -90,6 +90,9 @@ def test_a_tree_is_painted_again_otherwise(zoo, folder, tmp_path):
     path = str(first.beside[".tree.json"])
     (same,) = painted(Breed(tree=path, seed=5), zoo)
     assert torch.equal(same.artifact.image, first.artifact.image)
+    (alone,) = painted(Breed(tree=path, layout="files"), zoo)
+    assert torch.equal(alone.artifact.image, first.artifact.image)
+    assert replay(alone.artifact, zoo).identical
     (near,) = painted(Breed(tree=path, seed=5, psi=0.3), zoo)
     assert near.artifact.image.shape == first.artifact.image.shape
     assert not torch.equal(near.artifact.image, first.artifact.image)

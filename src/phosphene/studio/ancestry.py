@@ -84,8 +84,9 @@ def origin_of(entry: str, zoo: Zoo, device: str = "cpu") -> Origin:
     _demand_same_weights(entry, manifest, model, zoo)
     if isinstance(recipe, Breed):
         tree = FamilyTree.from_json(json.dumps(recipe.family))
-        shown = recipe.born if recipe.layout != "tree" else [m.id for m in tree.members]
-        alone = recipe.layout == "files"
+        whole = recipe.layout == "tree" or not recipe.born
+        shown = [m.id for m in tree.members] if whole else recipe.born
+        alone = recipe.layout == "files" and not whole
         child = shown[_index(entry, manifest.index if alone else None, number, len(shown))]
         line = (*tree.ancestors(child), tree.member(child))
         return Origin(model, tree.space, FamilyTree(model, line, tree.space), child)

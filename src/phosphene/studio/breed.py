@@ -46,7 +46,7 @@ def breed(
     nursery = _nursery(tree, stock)
     beside = {} if folder is None else _written(tree, folder)
     names = _shown(recipe, tree)
-    alone = recipe.layout == "files"
+    alone = _are_files(recipe)
     faces: dict[str, Picture] = {}
     for index, name in enumerate(names):
         images = stock.picture(nursery.genes(name))
@@ -70,7 +70,7 @@ def breed_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator[S
     recipe, stock = completed(manifest.recipe, zoo, device)
     tree = family_of(recipe)
     nursery = _nursery(tree, stock)
-    if recipe.layout == "files":
+    if _are_files(recipe):
         new = _child(recipe, stock, nursery, recipe.born[manifest.index])
     else:
         faces = {n: stock.picture(nursery.genes(n))[0] for n in _shown(recipe, tree)}
@@ -99,13 +99,17 @@ def _parents(recipe: Breed, tree: FamilyTree) -> list[str]:
     return list(dict.fromkeys(named))
 
 
+def _are_files(recipe: Breed) -> bool:
+    return recipe.layout == "files" and bool(recipe.born)
+
+
 def _is_tree(recipe: Breed) -> bool:
     return recipe.layout == "tree" or not recipe.born
 
 
 def _shown(recipe: Breed, tree: FamilyTree) -> list[str]:
     """Who is painted, in order."""
-    if recipe.layout == "files" and recipe.born:
+    if _are_files(recipe):
         return list(recipe.born)
     if _is_tree(recipe):
         return [member.id for member in tree.members]

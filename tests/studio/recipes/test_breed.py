@@ -25,7 +25,8 @@ def test_files_are_named_after_model_and_parents():
     assert recipe.labels() == ["children"]
     assert recipe.model_copy(update={"layout": "files"}).labels() == ["1", "2"]
     assert recipe.model_copy(update={"layout": "tree"}).labels() == ["tree"]
-    assert Breed(tree="x.json").labels() == ["tree"]
+    for layout in ("sheet", "files", "tree"):
+        assert Breed(tree="x.json", layout=layout).labels() == ["tree"]
     assert recipe.all_seeds() == (5, 6)
     assert recipe.leaves_files
 
@@ -34,6 +35,8 @@ def test_a_seed_is_drawn_once():
     recipe = made().with_seed()
     assert recipe.seed is not None
     assert recipe.with_seed() is recipe
+    tree = Breed(tree="x.json")
+    assert tree.with_seed() is tree  # nobody is born
 
 
 def test_a_complete_recipe_is_text_and_back():

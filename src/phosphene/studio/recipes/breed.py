@@ -74,7 +74,9 @@ class Breed(Painting):
     )
     psi: GenePsi = 1.0
     layout: Literal["sheet", "files", "tree"] = Field(
-        "sheet", description="one sheet of parents and children, a file a child, or the whole tree"
+        "sheet",
+        description="one sheet of parents and children, a file a child, or the whole "
+        "tree, which is also what is painted without parents",
     )
     columns: int | None = Field(None, ge=1, le=64, description="of the sheet; none = near square")
     tree: Location | None = Field(
@@ -110,7 +112,7 @@ class Breed(Painting):
 
     def labels(self) -> list[str]:
         """The children's numbers, or what the picture shows of them."""
-        if self.layout == "files":
+        if self.layout == "files" and self.has_children:
             return [str(number + 1) for number in range(self.children)]
         return ["tree" if self.layout == "tree" or not self.has_children else "children"]
 
@@ -120,8 +122,8 @@ class Breed(Painting):
         return True
 
     def with_seed(self) -> Self:
-        """The recipe with a seed: its own, or one drawn now."""
-        if self.seed is not None:
+        """The recipe with a seed for its children: its own, or one drawn now."""
+        if self.seed is not None or not self.has_children:
             return self
         return self.model_copy(update={"seed": drawn_seed()})
 
