@@ -69,7 +69,7 @@ def test_toml_and_json_say_the_same(tmp_path):
     [
         ({}, "'kind' is missing"),
         ({"kind": "imagin"}, "did you mean 'imagine'?"),
-        ({"kind": 3}, "should be 'imagine', 'sample' or 'train'"),
+        ({"kind": 3}, "should be 'imagine', 'mix', 'sample'"),
         ({"kind": "imagine"}, "'prompt' is missing"),
         ({**IMAGINE, "iteratons": 3}, "did you mean 'iterations'?"),
         ({**IMAGINE, "width": 0}, "width: 0 should be greater than or equal to 16"),
@@ -82,6 +82,18 @@ def test_toml_and_json_say_the_same(tmp_path):
         ({**IMAGINE, "prompt": ""}, "prompt: '' should have at least 1 character"),
         ({**IMAGINE, "seed": MAX_SEED, "count": 3}, "seed: should leave room for 3 pictures"),
         ({**IMAGINE, "learning_rate": float("nan")}, "learning_rate: nan should be a finite"),
+        (
+            {"kind": "sheet", "vary": "seed=1", "of": {**IMAGINE, "iteratons": 3}},
+            "unknown key 'iteratons'; did you mean 'iterations'?",
+        ),
+        (
+            {"kind": "sheet", "vary": "seed=1", "of": {"kind": "sample", "psi": 3}},
+            "unknown key 'psi'; keys are: kind, model, count",
+        ),
+        (
+            {"kind": "sheet", "vary": "seed=1", "of": {"kind": "train"}},
+            "of.kind: 'train' should be 'sample' or 'imagine'",
+        ),
         ({"kind": "train", "learner": "vqgn", "steps": 1}, "did you mean 'vqgan'?"),
         ({"kind": "train", "learner": "vqgan"}, "'steps' is missing"),
     ],

@@ -4,7 +4,7 @@ import functools
 import json
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -129,26 +129,29 @@ def _read(path: Path) -> str:
 def _one_line(error: ValidationError, model: type[BaseModel] | None) -> str:
     """Say what the first problem is: field, value, what is allowed."""
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if part not in KINDS]
+    whole = [str(part) for part in first["loc"]]
+    path = [part for part in whole if part not in KINDS]
     match first["type"]:
         case "extra_forbidden":
-            return _unknown(path[-1], _inner(model, path[:-1]))
+            return _unknown(path[-1], _inner(model, whole[:-1]))
         case "missing":
-            return f"{'.'.join(path)!r} is missing; {_help(model, path)}"
+            return f"{'.'.join(path)!r} is missing; {_help(model, whole)}"
         case "union_tag_not_found":
-            return f"'kind' is missing; it should be {_kinds()}"
+            return f"'kind' is missing; it should be {_either(map(str, KINDS))}"
         case "union_tag_invalid":
             tag = str(first["ctx"]["tag"])
-            hint = did_you_mean(tag, map(str, KINDS))
-            return f"kind: {_shown(tag)} should be {_kinds()}{hint}"
+            allowed = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
+            hint = did_you_mean(tag, allowed)
+            where = ".".join([*path, "kind"])
+            return f"{where}: {_shown(tag)} should be {_either(allowed)}{hint}"
         case "value_error":
             return f"{'.'.join(path) or 'seed'}: {first['msg'].removeprefix('Value error, ')}"
     allowed = re.sub(r"^(Input|String|Tuple|Value) ", "", first["msg"])
     return f"{'.'.join(path)}: {_shown(first['input'])} {allowed}{_near(first)}"
 
 
-def _kinds() -> str:
-    *names, last = (f"'{kind}'" for kind in KINDS)
+def _either(kinds: Iterable[str]) -> str:
+    *names, last = (f"'{kind}'" for kind in kinds)
     return f"{', '.join(names)} or {last}"
 
 
@@ -160,8 +163,11 @@ def _near(problem: ErrorDetails) -> str:
 
 
 def _inner(model: type[BaseModel] | None, path: list[str]) -> type[BaseModel] | None:
-    """Follow a path of field names to the model that holds the last one."""
+    """Follow a path of field names, and of kinds where recipes differ, to its last model."""
     for name in path:
+        if name in KINDS:
+            model = KINDS[name]
+            continue
         field = model.model_fields.get(name) if model else None
         model = _model_in(field.annotation) if field else None
     return model

@@ -1,6 +1,7 @@
 """What `phosphene.walk`, `mix` and `sheet` do: wandering in latent spaces, from Python."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from phosphene.studio.picture import Picture, pictures_of
 from phosphene.studio.recipes.sheet import sheet_fields
@@ -9,7 +10,7 @@ from phosphene.zoo import Zoo
 
 def walk(
     model: str = "faces-dcgan",
-    path: str | None = None,
+    path: str | Mapping[str, Any] | None = None,
     *,
     seed: int | None = None,
     zoo: Zoo | None = None,
