@@ -49,12 +49,12 @@ def test_a_complete_recipe_is_text_and_back():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"parents": ""}, "two or more, for example 3,8"),
+        ({"parents": ""}, "^parents: should be two or more, for example 3,8"),
         ({"psi": -0.5}, "psi: -0.5 should be greater than or equal to 0"),
         ({"mutation": 1.5}, "mutation"),
         ({"space": "q"}, "space: 'q'"),
         ({"children": 0}, "children"),
-        ({"seed": MAX_SEED, "children": 2}, "room for 2"),
+        ({"seed": MAX_SEED, "children": 2}, "^seed: should leave room for 2"),
         ({"parents": ",".join(map(str, range(17)))}, "parents"),
     ],
 )
