@@ -146,9 +146,9 @@ def _one_line(error: ValidationError, model: type[BaseModel] | None) -> str:
             return f"{where}: {_shown(tag)} should be {_either(allowed)}{hint}"
         case "value_error":
             said = first["msg"].removeprefix("Value error, ")
-            if not path and re.match(r"[a-z_.]+: ", said):
-                return said  # of the whole recipe, and it names the field itself
-            return f"{'.'.join(path) or 'seed'}: {said}"
+            # what is said of the whole recipe may name the field itself
+            named = not path and re.match(r"[a-z_.]+: ", said)
+            return said if named else f"{'.'.join(path) or 'seed'}: {said}"
     allowed = re.sub(r"^(Input|String|Tuple|Value) ", "", first["msg"])
     return f"{'.'.join(path)}: {_shown(first['input'])} {allowed}{_near(first)}"
 
