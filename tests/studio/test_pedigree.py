@@ -53,6 +53,16 @@ def test_each_two_parents_in_turn(zoo, folder):
     assert {tree.member(name).operator for name in recipe.born} == {"blend"}
 
 
+@pytest.mark.parametrize("fields", [{"operator": "blend"}, {"space": "class"}])
+def test_what_is_mixed_goes_evenly_from_one_parent_to_the_other(zoo, folder, fields):
+    model = save_kind(folder, "biggan")
+    recipe, _ = completed(litter(model, children=3, **fields), zoo)
+    tree = family_of(recipe)
+    assert [tree.member(name).amount for name in recipe.born] == [0.25, 0.5, 0.75]
+    asked, _ = completed(litter(model, children=3, share=0.1, **fields), zoo)
+    assert {family_of(asked).member(name).amount for name in asked.born} == {0.1}
+
+
 def test_one_parent_is_mutated(zoo, folder):
     recipe, _ = completed(litter(save_kind(folder, "dcgan"), parents=("3",), mutation=0.4), zoo)
     child = family_of(recipe).member(recipe.born[0])

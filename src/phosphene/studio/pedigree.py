@@ -144,5 +144,16 @@ def _children(recipe: Breed, parents: list[str]) -> Iterator[Individual]:
             continue
         operator = "cross-classes" if by_class else recipe.operator
         pair = pairs[number % len(pairs)]
-        child = Individual("x", operator, seed, pair, recipe.share, mutation=recipe.mutation)
+        share = _share(recipe, operator, number // len(pairs), len(pairs))
+        child = Individual("x", operator, seed, pair, share, mutation=recipe.mutation)
         yield named(child)
+
+
+def _share(recipe: Breed, operator: str, turn: int, num_pairs: int) -> float:
+    """Of the second parent: as asked, half of what is crossed, else another for each child."""
+    if recipe.share is not None:
+        return recipe.share
+    if operator == "cross":
+        return 0.5
+    turns = -(-recipe.children // num_pairs)
+    return (turn + 1) / (turns + 1)

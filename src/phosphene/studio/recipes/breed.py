@@ -58,7 +58,11 @@ class Breed(Painting):
     operator: Literal["cross", "blend"] = Field(
         "cross", description="each gene from one parent, or all between both"
     )
-    share: Share = Field(0.5, description="of the second parent's genes")
+    share: Share | None = Field(
+        None,
+        description="of the second parent's genes; none = half when crossed, and what is mixed "
+        "(classes, blends) goes evenly from one parent to the other",
+    )
     mutation: Share = Field(
         0.2, description="how far children turn towards a stranger: 1 leaves nothing of the parents"
     )
