@@ -55,6 +55,12 @@ def test_one_axis_and_words_label_themselves(models):
     assert torch.equal(last.artifact.image, labelled([cells], [], ["fox", "owl", "cat"]))
 
 
+def test_a_class_may_have_a_comma_in_its_name():
+    made = sheet_of(['classes=["tench, Tinca tinca", "fox:0.5+owl:0.5"]'], {"kind": "sample"})
+    for name in made.vary[0].values:
+        assert cell_of(made, {"classes": name}).classes == (name,)
+
+
 def test_models_of_other_sizes_and_channels_stand_beside_one_another(models):
     zoo, animals, clear, styled = models
     made = sheet_of([f"model={animals},{clear},{styled}", "seed=1-2"], {"kind": "sample"})

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from phosphene.core.images import Picture, from_pil, on_white
 
+Cell = Float[Tensor, "_ _ _"]  # each of its own shape, c h w
+
 GAP = 4  # px between pictures
 SMALLEST, LARGEST = 12, 28  # px: sizes of letters
 SHARE = 0.11  # of a picture's height
@@ -78,7 +80,7 @@ def spoken(text: str) -> str:
 
 
 def labelled(
-    cells: Sequence[Sequence[Picture | None]], rows: Sequence[str], columns: Sequence[str]
+    cells: Sequence[Sequence[Cell | None]], rows: Sequence[str], columns: Sequence[str]
 ) -> Float[Tensor, "3 sheet_h sheet_w"]:
     """Lay pictures out as a table with labels in its margins, on white.
 

@@ -140,10 +140,10 @@ def _one_line(error: ValidationError, model: type[BaseModel] | None) -> str:
             return f"'kind' is missing; it should be {_either(map(str, KINDS))}"
         case "union_tag_invalid":
             tag = str(first["ctx"]["tag"])
-            allowed = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
-            hint = did_you_mean(tag, allowed)
+            kinds = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
+            hint = did_you_mean(tag, kinds)
             where = ".".join([*path, "kind"])
-            return f"{where}: {_shown(tag)} should be {_either(allowed)}{hint}"
+            return f"{where}: {_shown(tag)} should be {_either(kinds)}{hint}"
         case "value_error":
             said = first["msg"].removeprefix("Value error, ")
             # what is said of the whole recipe may name the field itself

@@ -4,6 +4,7 @@ Each cell is the sole picture of its recipe: `phosphene sample --seed 3 --psi 0.
 where seed 3 meets psi 0.5.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -62,6 +63,8 @@ def cell_of(recipe: Sheet, values: Mapping[str, str]) -> Sample | Imagine:
         RecipeError: a field that the recipe lacks, or a value that it does not take.
     """
     fields = {name: value for name, value in values.items() if name != STYLE}
+    if "classes" in fields:  # one class a picture, whose name may hold commas
+        fields["classes"] = json.dumps([fields["classes"]])
     cell = recipe_with(recipe.of, fields)
     if STYLE not in values:
         return cell
