@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from phosphene.core.errors import PhospheneError
     from phosphene.core.protocols import Step
+    from phosphene.studio.heredity import breed, edit, invert
     from phosphene.studio.picture import Picture, imagine, sample
     from phosphene.studio.recipe import Imagine, Recipe
     from phosphene.studio.recipe_text import load_recipe
@@ -33,7 +34,10 @@ _HOMES = {
     "Step": "phosphene.core.protocols",
     "Verdict": "phosphene.studio.replay",
     "Zoo": "phosphene.zoo",
+    "breed": "phosphene.studio.heredity",
+    "edit": "phosphene.studio.heredity",
     "imagine": "phosphene.studio.picture",
+    "invert": "phosphene.studio.heredity",
     "load_recipe": "phosphene.studio.recipe_text",
     "mix": "phosphene.studio.wander",
     "models": "phosphene.zoo:cards",
@@ -53,7 +57,10 @@ __all__ = [
     "Verdict",
     "Zoo",
     "__version__",
+    "breed",
+    "edit",
     "imagine",
+    "invert",
     "load_recipe",
     "mix",
     "models",

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from phosphene.core.errors import LatentMismatch, RecipeError
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
-from phosphene.explore.breed import Genes, blend, cross, inheritance, mutate, mutate_classes
+from phosphene.explore.breed import (
+    Genes,
+    blend,
+    cross,
+    cross_classes,
+    inheritance,
+    likeness,
+    mutate,
+    mutate_classes,
+)
 
 few = settings(max_examples=15)
 seeds = st.integers(0, 2**31)
@@ -156,3 +165,23 @@ def test_shares_out_of_range(share):
             breed()
     with pytest.raises(RecipeError, match=f"strength is {share}"):
         mutate(a, b, share)
+
+
+def test_classes_alone_are_crossed():
+    a, b = genes(1, classes=[1.0, 0, 0]), genes(2, classes=[0, 1.0, 0])
+    child = cross_classes(a, b, 0.25)
+    assert torch.equal(child.latent.data, a.latent.data)
+    assert child.classes.tolist() == [[0.75, 0.25, 0]]
+    with pytest.raises(RecipeError, match="knows no classes to cross"):
+        cross_classes(genes(1), genes(2))
+    with pytest.raises(RecipeError, match="share is 2"):
+        cross_classes(a, b, 2)
+
+
+def test_likeness_is_the_cosine_from_the_centre():
+    a = genes(1)
+    assert likeness(a, a) == pytest.approx(1)
+    turned = mutate(a, genes(2), 0.5)
+    assert likeness(turned, a) == pytest.approx(math.cos(math.pi / 4), abs=1e-5)
+    opposite = Genes(a.latent.with_data(2 * CENTRE - a.latent.data))
+    assert likeness(opposite, a, CENTRE) == pytest.approx(-1, abs=1e-5)

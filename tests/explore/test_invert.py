@@ -183,3 +183,24 @@ def test_what_cannot_be_inverted_is_said():
         next(invert(decoder, start, distance_to(0), rng=Rng((1, 2))))
     with pytest.raises(Diverged, match="finite at iteration 0"):
         next(invert(decoder, start, lambda images: images.flatten(1).mean(1) * math.nan))
+
+
+def test_the_pull_goes_to_the_anchor():
+    decoder = Linear()
+    start = Latent(Space.Z, torch.full((1, 4), 2.0))
+    pulled = Inverting(iterations=100, pull=100.0, noise=0.0)
+    target = torch.zeros(1, 3, 2, 2)
+    kept = last(invert(decoder, start, distance_to(target + 1), pulled))
+    nowhere = invert(decoder, start, lambda images: 0 * images.sum((1, 2, 3)), pulled)
+    assert torch.equal(last(nowhere).latent.data, start.data)
+    free = last(invert(decoder, start, distance_to(target), pulled, anchor=torch.zeros(1)))
+    assert float(free.latent.data.norm()) < 0.2 * float(kept.latent.data.norm())
+
+
+def test_each_search_says_how_near_it_is():
+    decoder, z = Linear(), Rng((1, 2)).normal(4)
+    target = decoder.decode(Latent(Space.Z, z[:1]))
+    start = Latent(Space.Z, z)
+    step = last(invert(decoder, start, distance_to(target), Inverting(iterations=1, noise=0.0)))
+    assert step.losses.shape == (2,)
+    assert float(step.losses[0]) < float(step.losses[1])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phosphene.core.errors import RecipeError
+from phosphene.explore.path_text import parse_path
 from phosphene.explore.paths import (
     EASINGS,
     Mix,
@@ -15,7 +16,9 @@ from phosphene.explore.paths import (
     Term,
     Track,
     frame_times,
+    is_picture,
     layers_of,
+    pictures_in,
     spell,
 )
 
@@ -151,3 +154,11 @@ def test_functions_are_of_z_and_take_their_arguments():
         Path({"z": of("across", "1")})
     with pytest.raises(RecipeError, match="z = 'fox' is no seed"):
         Path({"z": of("sin", "fox")})
+
+
+def test_pictures_stand_where_seeds_do():
+    path = parse_path('z = "a b.png" ~ 0.5*"c.PNG:3" + 7 ~ sin("a b.png"); class = dog.png')
+    assert pictures_in(path) == ["a b.png", "c.PNG:3"]
+    assert not any(map(is_picture, ("7", "a.jpg", "png", "a.png:x", "a.png.txt")))
+    with pytest.raises(RecipeError, match="is no seed"):
+        parse_path("noise = a.png")

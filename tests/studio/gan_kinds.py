@@ -20,7 +20,11 @@ def network_of(arch: str) -> tuple[nn.Module, dict[str, Any]]:
     torch.manual_seed(3)
     if arch == "dcgan":
         plain = dcgan.DCGANConfig(resolution=16, z_dim=6, width=4)
-        return dcgan.Generator(plain), plain.to_dict()
+        made = dcgan.Generator(plain)
+        for layer in made.modules():
+            if isinstance(layer, nn.ConvTranspose2d):
+                nn.init.normal_(layer.weight, std=0.4)  # the paper's 0.02 paints grey
+        return made, plain.to_dict()
     if arch == "biggan":
         shape: dict[str, Any] = {"z_dim": 12, "embed_dim": 6, "width": 4}
         shape |= {"channel_mults": (4, 2, 2), "attention_resolutions": ()}

@@ -36,6 +36,17 @@ def test_a_picture_carries_its_manifest(tmp_path):
     assert read.manifest.phosphene == phosphene.__version__
 
 
+def test_genes_travel_with_the_picture(tmp_path):
+    assert made().manifest.genes == ""
+    plain = made()
+    whole = plain.manifest
+    artifact = artifact_of(
+        plain.image, whole.recipe, 0, 1, Surroundings(**dict(whole)), genes="z|1|AAAAAA=="
+    )
+    artifact.save(tmp_path / "x.png")
+    assert read_artifact(tmp_path / "x.png").manifest.genes == "z|1|AAAAAA=="
+
+
 def test_the_platform_is_described():
     here = Platform.here("cpu", "bfloat16")
     assert here.torch == torch.__version__

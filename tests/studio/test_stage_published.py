@@ -10,7 +10,8 @@ import torch
 from phosphene.core.checksum import sha256_of
 from phosphene.core.errors import PhospheneError
 from phosphene.core.runtime import painting_dtype
-from phosphene.studio.artifact import Artifact, Painted
+from phosphene.studio.artifact import Artifact
+from phosphene.studio.craft import Painted
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipe_text import recipe_with
 from phosphene.studio.replay import replay

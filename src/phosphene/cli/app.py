@@ -12,8 +12,11 @@ from typing import Annotated
 import typer
 
 import phosphene
+from phosphene.cli.breed import breed
 from phosphene.cli.data import app as data_app
+from phosphene.cli.edit import edit
 from phosphene.cli.imagine import imagine
+from phosphene.cli.invert import invert
 from phosphene.cli.mix import mix
 from phosphene.cli.models import app as models_app
 from phosphene.cli.replay import replay
@@ -40,6 +43,9 @@ app.command("sample")(sample)
 app.command("walk")(walk)
 app.command("mix")(mix)
 app.command("sheet")(sheet)
+app.command("breed")(breed)
+app.command("edit")(edit)
+app.command("invert")(invert)
 app.command("run")(run)
 app.command("replay")(replay)
 app.add_typer(models_app, name="models")

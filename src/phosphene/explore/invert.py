@@ -35,7 +35,7 @@ class Inverting:
         spread: Typical distance of latents from their mean, per component: 1 for z.
         free_layers_from: Share of the steps after which the layers of w+ go their own ways; 1
             keeps them one w.
-        pull: Weight of the mean square distance from the start, in units of `spread`.
+        pull: Weight of the mean square distance from the anchor, in units of `spread`.
     Raises:
         RecipeError: a value out of range.
     """
@@ -87,9 +87,11 @@ class Inverted(Step):
 
     Args:
         latent: The best so far of each sample; detached.
+        losses: Of the best so far, one a sample.
     """
 
     latent: Latent | None = None
+    losses: Float[Tensor, " b"] | None = None
 
 
 def mean_start(decoder: Decoder, space: Space, count: int, num_seeds: int = 64) -> Latent:
@@ -121,6 +123,7 @@ def invert(
     *,
     condition: Condition | None = None,
     rng: Rng | None = None,
+    anchor: Tensor | None = None,
 ) -> Iterator[Inverted]:
     """Move a latent until its picture fits.
 
@@ -129,6 +132,7 @@ def invert(
         objective: Of the pictures, lower is better; a sample's depends on its own picture alone.
         condition: Classes, for a model that has some.
         rng: Of the noise; one seed a sample. None: seeds 0, 1, ...
+        anchor: What `pull` pulls to; it broadcasts. None is the start.
     Yields:
         A step an iteration with the picture before it and the best latent until then; then a last
         one, of index `iterations`, with the best picture.
@@ -136,6 +140,8 @@ def invert(
         Diverged: the loss stopped being finite.
     """
     inversion = _Inversion(decoder, start, objective, settings or Inverting(), condition, rng)
+    if anchor is not None:
+        inversion.anchor = anchor.to(start.data)
     total = inversion.settings.iterations + 1
     for index in range(total - 1):
         yield inversion.step(index, total)
@@ -157,6 +163,7 @@ class _Inversion:
         self.decoder, self.objective, self.settings = decoder, objective, settings
         self.condition = condition
         self.start = start.with_data(start.data.detach().clone())
+        self.anchor = self.start.data
         count = len(start.data)
         self.rng = (rng or Rng.from_seed(0, count)).fork("invert")
         if len(self.rng) != count:
@@ -175,7 +182,7 @@ class _Inversion:
         looked_at = self.moved + level * self._noise(index, tied) if level else self.moved
         images = self._decode(looked_at)
         losses: Float[Tensor, " b"] = self.objective(images)
-        away = (self.moved - self.start.data) / settings.spread
+        away = (self.moved - self.anchor) / settings.spread
         pulled = losses + settings.pull * away.square().flatten(1).mean(1)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(pulled.sum())
@@ -193,7 +200,7 @@ class _Inversion:
         self.optimizer.step()
         scalars = {"loss": float(losses.detach().mean()), "best": float(self.best_loss.mean())}
         shown = images.detach().clamp(-1, 1)
-        return Inverted(index, total, shown, scalars, latent=self._best())
+        return Inverted(index, total, shown, scalars, latent=self._best(), losses=self.best_loss)
 
     @torch.no_grad()
     def last(self, total: int) -> Inverted:
@@ -201,7 +208,9 @@ class _Inversion:
         self._keep(self.moved.detach(), self.objective(self._decode(self.moved)))
         scalars = {"loss": float(self.best_loss.mean()), "best": float(self.best_loss.mean())}
         images = self._decode(self.best).clamp(-1, 1)
-        return Inverted(total - 1, total, images, scalars, latent=self._best())
+        return Inverted(
+            total - 1, total, images, scalars, latent=self._best(), losses=self.best_loss
+        )
 
     def _decode(self, data: Tensor) -> Images:
         return self.decoder.decode(self.start.with_data(data), self.condition)

@@ -37,6 +37,7 @@ EASINGS: dict[str, Callable[[float], float]] = {
 MAX_STOPS = 10_000
 
 _LAYERS = re.compile(r"w\[([^\[\]]+)\]")
+_PICTURE = re.compile(r"\.png(:\d+)?$", re.IGNORECASE)
 _WORD = r"[\w.](?:[\w.'&!]|-(?=\w))*"
 _PLAIN_NAME = re.compile(rf"{_WORD}(?: {_WORD})*")
 
@@ -242,6 +243,23 @@ def _filled(times: list[float | None]) -> list[float]:
     return filled
 
 
+def is_picture(name: str) -> bool:
+    """Whether a name of z or w means a picture, which brings its own: `a.png`, `sheet.png:3`."""
+    return _PICTURE.search(name) is not None
+
+
+def pictures_in(path: "Path") -> list[str]:
+    """The pictures that a path names, each once."""
+    mixes = [(name, stop.value) for name, track in path.tracks.items() for stop in track.stops]
+    found: list[str] = []
+    while mixes:
+        name, mix = mixes.pop(0)
+        mixes += [(name, argument) for term in mix.terms for argument in term.arguments]
+        if name not in ("class", "psi", "noise"):
+            found += [term.name for term in mix.terms if is_picture(term.name)]
+    return list(dict.fromkeys(found))
+
+
 def _demand_value(track: str, mix: Mix) -> None:
     if not mix.terms or not all(math.isfinite(term.weight) for term in mix.terms):
         raise RecipeError(f"{track} = {str(mix)[:60]}: weights must be finite numbers")
@@ -255,7 +273,7 @@ def _demand_value(track: str, mix: Mix) -> None:
             _demand_function(term)
         elif not term.name:
             raise RecipeError(f"{track} has an empty keyframe; write a value between the ~")
-        elif track != "class":
+        elif track != "class" and (track == "noise" or not is_picture(term.name)):
             _demand_seed(track, term.name)
     if track == "noise" and mix != Mix((Term(name=mix.terms[0].name),)):
         raise RecipeError(f"noise = {str(mix)[:60]}: layer noise takes a seed, no arithmetic")

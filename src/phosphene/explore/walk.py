@@ -17,7 +17,7 @@ from phosphene.core.errors import Unsupported
 from phosphene.core.latent import Condition, Latent, Space
 from phosphene.core.protocols import Styled
 from phosphene.explore import geometry
-from phosphene.explore.paths import EASINGS, Mix, Path, Term, Track, layers_of
+from phosphene.explore.paths import EASINGS, Mix, Path, Term, Track, is_picture, layers_of
 
 ROUND = ("z", "noise")  # draws from a normal distribution, which live on a shell
 
@@ -33,6 +33,15 @@ class Atlas(Protocol):
     def classes(self, name: str) -> Float[Tensor, "1 num_classes"]: ...
 
     def layer_noise(self, seed: int) -> LayerNoise: ...
+
+
+@runtime_checkable
+class Album(Atlas, Protocol):
+    """An atlas that also knows pictures by their paths."""
+
+    def found(self, picture: str, space: Space) -> Float[Tensor, "1 ..."]:
+        """What a picture was painted from, in z or w_plus."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,19 +154,26 @@ class Walk:
         if name == "class":
             return self.atlas.classes(term.name)
         if term.function:
-            inner = [self._value("z", argument, time)[0] for argument in term.arguments]
-            match term.function:
-                case "sin":
-                    return torch.sin(inner[0])
-                case "unit":
-                    return geometry.unit(inner[0])
-                case _:
-                    return geometry.across(inner[0], inner[1])
+            return self._function(term, time)
+        if is_picture(term.name):
+            if not isinstance(self.atlas, Album):
+                raise Unsupported(f"{term.name[:60]!r}: this walk knows seeds, no pictures")
+            return self.atlas.found(term.name, Space.Z if name == "z" else Space.W_PLUS)
         z = self.atlas.z(int(term.name))
         if name == "z":
             return z
         assert self.styled is not None
         return self.styled.map(Latent(Space.Z, z), self._condition(time)).data
+
+    def _function(self, term: Term, time: float) -> Tensor:
+        inner = [self._value("z", argument, time)[0] for argument in term.arguments]
+        match term.function:
+            case "sin":
+                return torch.sin(inner[0])
+            case "unit":
+                return geometry.unit(inner[0])
+            case _:
+                return geometry.across(inner[0], inner[1])
 
     def _moved(self, name: str, time: float) -> list[Tensor]:
         """The tensors of a track at a time; none where the path has no such track."""

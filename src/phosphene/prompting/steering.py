@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.core.errors import Unsupported
-from phosphene.core.images import Images
+from phosphene.core.images import Images, on_white
 from phosphene.core.latent import Condition, Latent, LatentSpec, Space
 from phosphene.core.protocols import Decoder, Generator, Styled
 from phosphene.core.rng import Rng
@@ -85,7 +85,7 @@ class Steered:
     def decode(self, latent: Latent, condition: Condition | None = None) -> Images:
         """Rows to images in about [-1, 1]; differentiable. The row has its own condition."""
         images: Images = self.generator.decode(*self.unpack(latent))
-        return _colours(images)
+        return on_white(images)
 
     def confine(self, latent: Latent) -> Latent:
         """Bring rows back to where draws are.
@@ -131,13 +131,3 @@ class Steered:
         w = self.generator.map(self.generator.draw(rng, condition), condition).data[:, 0]
         away = w.float() - self.generator.w_avg.float()
         return float(torch.linalg.vector_norm(away, dim=1).mean())
-
-
-def _colours(images: Images) -> Float[Tensor, "b 3 _h _w"]:
-    """As perceptors see them: grey in three channels, transparency on white."""
-    if images.shape[1] == 1:
-        return images.expand(-1, 3, -1, -1)
-    if images.shape[1] == 4:
-        cover = (images[:, 3:].clamp(-1, 1) + 1) / 2
-        return images[:, :3] * cover + (1 - cover)
-    return images

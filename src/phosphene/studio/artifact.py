@@ -94,6 +94,8 @@ class Manifest(Surroundings):
             in one go.
         frame: Saved on the way: what the next iteration began with, after the camera moved.
         pixel_sha256: Of size and 8-bit pixels.
+        genes: What the picture was painted from, as `explore.genes_text` writes it, where it was
+            found and cannot be had from a seed: breeding and editing go on from it.
     """
 
     phosphene: str
@@ -103,6 +105,7 @@ class Manifest(Surroundings):
     iterations: NonNegativeInt
     frame: bool = False
     pixel_sha256: str
+    genes: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ def artifact_of(
     iterations: int,
     surroundings: Surroundings,
     frame: bool = False,
+    *,
+    genes: str = "",
 ) -> Artifact:
     """Describe a picture that was made just now."""
     manifest = Manifest(
@@ -146,6 +151,7 @@ def artifact_of(
         iterations=iterations,
         frame=frame,
         pixel_sha256=pixel_hash(image),
+        genes=genes,
         **dict(surroundings),
     )
     return Artifact(image, manifest)

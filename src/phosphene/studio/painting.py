@@ -9,7 +9,10 @@ from torch import Tensor
 from phosphene.core.images import Images
 from phosphene.core.protocols import Step
 from phosphene.core.rng import Rng
+from phosphene.explore.breed import Genes
+from phosphene.explore.genes_text import genes_text
 from phosphene.prompting.optimise import Optimisation
+from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Artifact, artifact_of
 from phosphene.studio.camera import move
 from phosphene.studio.craft import Painted
@@ -103,7 +106,15 @@ class Painting:
             iterations,
             self.stage.surroundings,
             frame,
+            genes="" if frame else self._genes(),
         )
+
+    def _genes(self) -> str:
+        """What a generator was steered to: breeding and editing go on from it."""
+        if not isinstance(self.stage.decoder, Steered):
+            return ""
+        latent, condition = self.stage.decoder.unpack(self.optimisation.latent)
+        return genes_text(Genes(latent, None if condition is None else condition.classes))
 
     def _place(self, index: int) -> tuple[int, int]:
         """Index among all steps of the recipe, and their number."""

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from phosphene.studio.recipes.base import Painting, Recipe
+from phosphene.studio.recipes.breed import Breed
+from phosphene.studio.recipes.edit import Edit
 from phosphene.studio.recipes.imagine import Imagine, Zoom
+from phosphene.studio.recipes.invert import Invert
 from phosphene.studio.recipes.mix import Mix
 from phosphene.studio.recipes.sample import Sample
 from phosphene.studio.recipes.sheet import Sheet
@@ -24,6 +27,9 @@ HOMES: dict[type[Recipe], str] = {
     Imagine: "phosphene.studio.imagine",
     Mix: "phosphene.studio.mix",
     Sample: "phosphene.studio.sample",
+    Breed: "phosphene.studio.breed",
+    Edit: "phosphene.studio.edit",
+    Invert: "phosphene.studio.invert",
     Sheet: "phosphene.studio.sheet",
     Train: "phosphene.studio.train",
     Walk: "phosphene.studio.walk",
@@ -45,7 +51,10 @@ __all__ = [
     "KINDS",
     "AnyPainting",
     "AnyRecipe",
+    "Breed",
+    "Edit",
     "Imagine",
+    "Invert",
     "Mix",
     "Painting",
     "Recipe",

@@ -145,7 +145,10 @@ def _one_line(error: ValidationError, model: type[BaseModel] | None) -> str:
             where = ".".join([*path, "kind"])
             return f"{where}: {_shown(tag)} should be {_either(kinds)}{hint}"
         case "value_error":
-            return f"{'.'.join(path) or 'seed'}: {first['msg'].removeprefix('Value error, ')}"
+            said = first["msg"].removeprefix("Value error, ")
+            # what is said of the whole recipe may name the field itself
+            named = not path and re.match(r"[a-z_.]+: ", said)
+            return said if named else f"{'.'.join(path) or 'seed'}: {said}"
     allowed = re.sub(r"^(Input|String|Tuple|Value) ", "", first["msg"])
     return f"{'.'.join(path)}: {_shown(first['input'])} {allowed}{_near(first)}"
 

@@ -255,7 +255,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         sketches=sketches,
         surroundings=Surroundings(
             models=models,
-            inputs=_input_hashes(filter(None, [recipe.init_image, *pictures])),
+            inputs=input_hashes(filter(None, [recipe.init_image, *pictures])),
             platform=Platform.here(str(place), own.dtype),
         ),
     )
@@ -388,7 +388,8 @@ def model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
     return hashes
 
 
-def _input_hashes(paths: Iterable[str]) -> dict[str, str]:
+def input_hashes(paths: Iterable[str]) -> dict[str, str]:
+    """Sha256 of each picture that is read, by its path."""
     hashes = {}
     for path in paths:
         try:

@@ -7,7 +7,7 @@ walk.mp4 or walk.gif.
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 import torch
@@ -19,13 +19,16 @@ from phosphene.core.images import Images, grid, on_white, resize
 from phosphene.core.protocols import Step
 from phosphene.explore.pace import ROUNDS, Pace, pacing
 from phosphene.explore.path_text import path_of
-from phosphene.explore.paths import Mix, Path, Stop, Term, Track, frame_times, spell
+from phosphene.explore.paths import Mix, Path, Stop, Term, Track, frame_times, pictures_in, spell
 from phosphene.explore.walk import Walk as Wandering
 from phosphene.nn.features import FeatureNet
+from phosphene.studio.album import PictureAlbum
+from phosphene.studio.ancestry import path_of as path_of_picture
 from phosphene.studio.artifact import Artifact, Manifest, artifact_of
 from phosphene.studio.craft import Craft, Painted
 from phosphene.studio.dreamer import Dreamer, set_up
 from phosphene.studio.recipe import Walk
+from phosphene.studio.stage import input_hashes
 from phosphene.studio.video import write_video
 from phosphene.zoo import Zoo
 
@@ -123,12 +126,18 @@ def _open(recipe: Walk, zoo: Zoo, device: str) -> Journey:
     path = path_of(recipe.path)
     if recipe.truncation_psi is not None:
         path = _with_psi(path, recipe.truncation_psi)
+    pictures = pictures_in(path)
+    inputs = input_hashes(str(path_of_picture(entry)) for entry in pictures)
     dreamer = set_up(recipe, zoo, device)
+    if inputs:
+        surroundings = dreamer.surroundings.model_copy(update={"inputs": inputs})
+        dreamer = replace(dreamer, surroundings=surroundings)
+    album = PictureAlbum(dreamer, zoo, device)
     assert recipe.seed is not None
     condition = None if "class" in path.tracks else dreamer.condition(recipe.seed)
     with torch.no_grad():
         wandering = Wandering(
-            path, dreamer, seed=recipe.seed, condition=condition, styled=dreamer.styled
+            path, album, seed=recipe.seed, condition=condition, styled=dreamer.styled
         )
     return Journey(recipe, dreamer, wandering)
 

@@ -19,7 +19,7 @@ from phosphene.core.weights import Shelf, load_into
 from phosphene.families.gan.generator import GANGenerator, generator_of
 from phosphene.families.gan.stylegan2_config import Architecture, StyleGAN2Config
 from phosphene.families.gan.stylegan2_layers import MappingNetwork, StyledConv, ToRGB
-from phosphene.nn.equalised import EqualConv2d
+from phosphene.nn.equalised import EqualConv2d, EqualLinear
 from phosphene.nn.layers import channels_last
 from phosphene.nn.resample import double
 
@@ -157,14 +157,17 @@ class Generator(nn.Module):
 
     def latent_weights(self) -> list[Float[Tensor, "_ w_dim"]]:
         """What takes w: the style of each convolution, and of the last picture."""
-        affine: list[Tensor] = []
+        affine: list[EqualLinear] = []
+        last: ToRGB | None = None
         for name in self.synthesis.blocks:
             block = self.synthesis.get_submodule(name)
-            assert isinstance(block, SynthesisBlock)
-            convs = [block.conv1] if block.first else [block.conv0, block.conv1]
-            affine += [conv.affine.weight * conv.affine.scale for conv in convs]
-        last = block.torgb.affine
-        return [*affine, last.weight * last.scale]
+            for layer in block.children():
+                if isinstance(layer, StyledConv):
+                    affine.append(layer.affine)
+                elif isinstance(layer, ToRGB):
+                    last = layer
+        assert last is not None
+        return [layer.weight * layer.scale for layer in (*affine, last.affine)]
 
     @torch.no_grad()
     def track(self, w: Float[Tensor, "b w_dim"]) -> None:
