@@ -1,7 +1,8 @@
-"""Paint the sheets of docs/families/vqgan.md: `python docs/sheets.py [styles] [prompts]`.
+"""Paint the sheets of docs/families/vqgan.md: `python docs/sheets.py [blank] [styles] [prompts]`.
 
 styles: eight subjects (columns), plain and in six styles (rows), with the embedded default of
-`imagine`, and a table of what each style word changed. prompts: the fifty of docs/prompts.txt.
+`imagine`, and a table of what each style word changed. blank: twelve things from nothing, without
+sketches, two seeds. prompts: the fifty of docs/prompts.txt.
 """
 
 import sys
@@ -19,6 +20,8 @@ from phosphene.zoo import Zoo
 
 SUBJECTS = ("green heart", "dog face", "red rose", "rocket", "octopus", "house with garden",
             "yellow bird", "sunflower")  # fmt: skip
+THINGS = ("green heart", "dog face", "red rose", "red apple", "octopus", "smiling face", "house",
+          "rocket", "banana", "penguin", "sunflower", "tree")  # fmt: skip
 STYLES = ("3D render", "flat design", "painting", "pencil drawing", "neon", "mosaic")
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
@@ -57,9 +60,18 @@ def captioned(pictures: list[Tensor], captions: Sequence[str], columns: int) -> 
     return sheet
 
 
-def paint(prompt: str, seed: int = SEED) -> Tensor:
+def paint(prompt: str, seed: int = SEED, start: str = "auto") -> Tensor:
     """The embedded default's picture, c h w."""
-    return from_pil(phosphene.imagine(prompt, seed=seed).image)
+    return from_pil(phosphene.imagine(prompt, seed=seed, start=start).image)
+
+
+def blank() -> None:
+    """Paint from soft patches of colour: all that is seen comes from the perceptor's gradient."""
+    seeds = (SEED, SEED + 1)
+    rows = [[paint(thing, seed, "clouds") for thing in THINGS] for seed in seeds]
+    path = PICTURES / "vqgan-clip-blank.png"
+    labelled(rows, [f"seed {seed}" for seed in seeds], THINGS).save(path, optimize=True)
+    sys.stdout.write(f"from nothing: {path}\n")
 
 
 def styles() -> None:
@@ -120,5 +132,5 @@ def prompts() -> None:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("styles", "prompts"):
-        {"styles": styles, "prompts": prompts}[name]()
+    for name in sys.argv[1:] or ("blank", "styles", "prompts"):
+        {"blank": blank, "styles": styles, "prompts": prompts}[name]()

@@ -7,7 +7,8 @@ from phosphene.core.errors import ImageError, RecipeError, UnknownModel, Unsuppo
 from phosphene.core.images import Images, save_png
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import painting_dtype
-from phosphene.studio.stage import DEFAULTS, Defaults, set_stage
+from phosphene.studio.defaults import Defaults
+from phosphene.studio.stage import set_stage
 from phosphene.zoo import Zoo
 from tests.studio.fakes import make_zoo, tiny
 
@@ -29,10 +30,6 @@ def test_a_stage_completes_the_recipe(zoo):
     assert complete.learning_rate == default.learning_rate
     assert complete.story_every == default.iterations
     assert set_stage(complete, zoo).recipe == complete
-
-
-def test_the_embedded_model_has_defaults_of_its_own():
-    assert DEFAULTS["emoji-vqgan"].iterations < Defaults().iterations
 
 
 def test_what_is_given_is_kept(zoo):

@@ -34,9 +34,9 @@ from phosphene.prompting.optimise import ObjectiveAt, Optimising
 from phosphene.prompting.prompt import Phrase, Story, parse
 from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Platform, Surroundings
+from phosphene.studio.defaults import BLANKS, STEERING, Defaults, defaults_of
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.fields import split_weight
-from phosphene.studio.recipes.imagine import Optimiser
 from phosphene.zoo import Zoo
 from phosphene.zoo.fetch import beside, identity, with_needs
 
@@ -53,26 +53,6 @@ class Canvas(Autoencoder, Protocol):
     def grid_of(self, height: int, width: int) -> tuple[int, int]: ...
 
     def lookup(self, tokens: Latent) -> Latent: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What a recipe leaves to the model."""
-
-    iterations: int = 500
-    optimiser: Optimiser = "adam"
-    learning_rate: float = 0.1
-    num_cutouts: int = 32
-    start_noise: float | None = None  # as at the end
-    repaint_every: int = 0
-
-
-DEFAULTS = {
-    "emoji-vqgan": Defaults(
-        iterations=50, optimiser="novograd", learning_rate=0.015, num_cutouts=12
-    )
-}
-STEERING = Defaults(iterations=150, learning_rate=0.05, num_cutouts=12)  # of gan-clip
 
 
 class Own(NamedTuple):
@@ -272,7 +252,7 @@ def _paints_with_codes(
             "codebook; `phosphene models` shows the family of each"
         )
     side = zoo.card(recipe.model).size or DEFAULT_SIZE
-    default = DEFAULTS.get(recipe.model, Defaults())
+    default = defaults_of(recipe)
     return decoder, Own(default, (side, side), dtype_of(decoder))
 
 
@@ -309,7 +289,7 @@ METHODS = {"vqgan-clip": _paints_with_codes, "gan-clip": _steers_a_generator}
 
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
-    if recipe.method != "vqgan-clip" or recipe.start in ("clouds", "codebook", "image"):
+    if recipe.method != "vqgan-clip" or recipe.start in (*BLANKS, "image"):
         return None
     if recipe.start == "auto" and recipe.init_image:
         return None
