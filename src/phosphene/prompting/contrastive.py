@@ -33,9 +33,7 @@ class ContrastiveTraining:
 
     Args:
         learning_rate: Peak for the new layers; the pretrained image network gets `image_share`.
-        noise_sigma: Largest deviation of the Gaussian noise on a view, of a range of 2. Large on
-            purpose: a picture that an optimiser has hardly begun is seen through as much noise
-            (`cut_noise`), and only then does the gradient say where things should be.
+        noise_sigma: Largest deviation of the Gaussian noise on a view, of a range of 2.
         noised_prob: Share of noised views; their deviations follow noise_sigma u^2, u uniform.
         smallest_crop: Least side of a cutout as a share of the picture.
         repainted_prob: Share of views that went through the autoencoder with some codes wrong.
@@ -51,8 +49,8 @@ class ContrastiveTraining:
     learning_rate: float = 1e-3
     image_share: float = 0.2
     warmup_steps: int = 100
-    noise_sigma: float = 1.5
-    noised_prob: float = 0.8
+    noise_sigma: float = 0.5
+    noised_prob: float = 0.5
     smallest_crop: float = 0.4
     repainted_prob: float = 0.25
     wrong_code_prob: float = 0.15
