@@ -48,3 +48,13 @@ def test_digits(phosphene, monkeypatch):
     said = phosphene("data", "digits", "data/digits")
     assert (said.code, said.out) == (0, "data/digits\n")
     assert said.err == "writing: 1/1 pictures 1797\n"
+
+
+def test_glyphs(phosphene, monkeypatch):
+    def build(out):
+        yield Step(0, 1, None, {"pictures": 4536.0})
+
+    monkeypatch.setattr("phosphene.training.glyphs.build_glyphs", build)
+    said = phosphene("data", "glyphs", "data/glyphs")
+    assert (said.code, said.out) == (0, "data/glyphs\n")
+    assert said.err == "setting: 1/1 pictures 4536\n"

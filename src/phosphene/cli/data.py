@@ -51,3 +51,20 @@ def digits(out: Annotated[Path, typer.Argument(help="A folder to make.")]) -> No
         for _ in steps:
             pass
     print(printable(str(out)))
+
+
+@app.command()
+def glyphs(out: Annotated[Path, typer.Argument(help="A folder to make.")]) -> None:
+    """Capitals and digits of about 100 typefaces, 32 px, in a folder for each; needs npm, once.
+
+    LICENCES.md in the folder says whose they are.
+    """
+    from phosphene.core.runtime import prepare
+
+    prepare()  # before torch is imported
+    from phosphene.training.glyphs import build_glyphs
+
+    with watched(build_glyphs(out), "setting") as steps:
+        for _ in steps:
+            pass
+    print(printable(str(out)))

@@ -77,6 +77,17 @@ def test_transparency_is_judged_on_white_and_on_black() -> None:
     torch.testing.assert_close(made(clear)[:, 4:], made(-torch.ones(1, 3, 32, 32)))
 
 
+def test_pictures_come_into_range_and_are_pulled_back_alone() -> None:
+    images = torch.tensor([0.5, 3.0, 3.0, -3.0, -3.0]).view(5, 1, 1, 1).requires_grad_()
+    bounded = judge().bound(images)
+    assert bounded.flatten().tolist() == [0.5, 1.0, 1.0, -1.0, -1.0]
+    slopes = torch.tensor([1.0, 1.0, -1.0, 1.0, -1.0])  # descent goes against them
+    bounded.backward(slopes.view(5, 1, 1, 1))
+    assert images.grad is not None
+    assert images.grad.flatten().tolist() == [1.0, 1.0, 0.0, 0.0, -1.0]
+    assert judge().bound(images.detach()).flatten().tolist() == [0.5, 1.0, 1.0, -1.0, -1.0]
+
+
 def test_classes_are_judged_by_projection() -> None:
     """The logit is linear in the class weights."""
     made = judge(num_classes=3).eval()

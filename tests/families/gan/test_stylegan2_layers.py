@@ -98,6 +98,21 @@ def test_what_is_kept_follows_the_weight() -> None:
         assert agrees()
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_nothing_is_kept_of_a_layer_that_learns(fused: bool) -> None:
+    """Fused optimisers do not count up a weight's version."""
+    layer = styled(up=True).train()
+    x, w = torch.randn(2, 4, 4, 4), torch.randn(2, 5)
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.5, fused=fused)
+    for _ in range(2):
+        with torch.no_grad():
+            shown = layer(x, w)
+        learning = layer(x, w)
+        torch.testing.assert_close(shown, learning.detach())
+        torch.autograd.backward(learning.square().sum())
+        optimizer.step()
+
+
 def test_to_rgb_by_its_definition() -> None:
     layer = ToRGB(4, 3, 5, clamp=1.0)
     torch.nn.init.normal_(layer.bias)

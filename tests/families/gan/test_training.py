@@ -285,6 +285,18 @@ def test_styled_networks_mix_and_even_out_their_paths() -> None:
     assert torch.equal(plain[:, 0], plain[:, 1])
 
 
+def test_a_discriminator_may_bound_what_it_is_shown() -> None:
+    class Bounded(SquareJudge):
+        def bound(self, images: Tensor) -> Tensor:
+            return images.clamp(-0.25, 0.25)
+
+    student = GANLearner(
+        Stretched(), Stretched(), Bounded(), GANTraining(bf16=False), NoAugment(), config={}
+    )
+    assert float(student._paint(6, None, RNG)[0].detach().abs().max()) == 0.25
+    assert float(styled()._paint(6, None, RNG)[0].detach().abs().max()) > 0.25
+
+
 def test_styles_are_asked_of_styled_networks_alone() -> None:
     with pytest.raises(Unsupported, match="networks with styles"):
         learner(path_weight=1.0)

@@ -39,6 +39,13 @@ class Matching(Protocol):
 
 
 @runtime_checkable
+class Bounding(Protocol):
+    """A discriminator that knows real pictures only: painted ones come into [-1, 1] first."""
+
+    def bound(self, images: Images) -> Images: ...
+
+
+@runtime_checkable
 class Redrawing(Protocol):
     """A discriminator with a loss of its own on real pictures (FastGAN)."""
 

@@ -158,10 +158,20 @@ class ProjectedDiscriminator(nn.Module):
                 view = F.interpolate(  # noqa: PLW2901
                     view, scale_factor=self.scale, mode="bilinear", align_corners=False
                 )
-            maps = self._frozen[0](view, num_maps=self.num_maps)[self.first :]
+            # its depthwise convolutions go back through float32 twice as fast as through bfloat16
+            with torch.autocast(view.device.type, enabled=False):
+                maps = self._frozen[0](view.float(), num_maps=self.num_maps)[self.first :]
             mixed = self.mixing(maps)
             logits += [head(x, classes) for head, x in zip(self.heads, mixed, strict=True)]
         return torch.cat(logits, dim=1)
+
+    def bound(self, images: Images) -> Images:
+        """Clip to [-1, 1], as saving does; see `clipped`.
+
+        Frozen features were never shown more than white, and stop answering (ReLU6): generators
+        without a tanh were seen to run away to ever louder pictures.
+        """
+        return clipped(images)
 
     def _views(self, images: Images) -> list[Tensor]:
         if images.shape[1] == 1:
@@ -172,3 +182,14 @@ class ProjectedDiscriminator(nn.Module):
         return [
             torch.lerp(torch.full_like(colour, ground), colour, alpha) for ground in (1.0, -1.0)
         ]
+
+
+def clipped(images: Images) -> Images:
+    """Clip to [-1, 1]; values beyond feel the gradients that would bring them back, no others."""
+    inside = images.clamp(-1, 1).detach()
+    if not images.requires_grad:
+        return inside
+    beyond = images.detach() - inside  # positive above 1, negative below -1
+    kept = images * 1
+    kept.register_hook(lambda slope: torch.where(beyond * slope < 0, 0.0, slope))
+    return kept - beyond

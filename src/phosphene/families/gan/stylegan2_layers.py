@@ -22,6 +22,8 @@ from phosphene.nn.modulated import (
     modulated_conv2d,
 )
 
+FIRST_STROKES = 0.25
+
 
 def unit_scale(x: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
     """Scale each row so that the mean of its squares is one; in float32 at least."""
@@ -131,9 +133,14 @@ class StyledConv(nn.Module):
         return leaky(y, None if self.clamp is None else self.clamp * gain)
 
     def _frozen(self, name: str, make: Callable[[Tensor], Tensor]) -> Tensor:
-        """What `make` gives for the weight; kept for as long as nothing learns or changes it."""
+        """What `make` gives for the weight; kept for as long as nothing learns or changes it.
+
+        Never while training, not even without gradients: fused optimisers change weights and leave
+        their `_version` as it was, and a discriminator would be shown pictures of long ago.
+        """
         weight = self.weight
-        if (torch.is_grad_enabled() and weight.requires_grad) or weight.is_inference():
+        learning = self.training or (torch.is_grad_enabled() and weight.requires_grad)
+        if learning or weight.is_inference():
             return make(weight)
         key = (weight.data_ptr(), weight._version, weight.dtype, weight.device)
         kept = self._kept.get(name)
@@ -148,7 +155,11 @@ class StyledConv(nn.Module):
 
 
 class ToRGB(nn.Module):
-    """Features to a picture: a 1x1 convolution modulated by a style, not demodulated."""
+    """Features to a picture: a 1x1 convolution modulated by a style, not demodulated.
+
+    Its weights start at `FIRST_STROKES`, not at 1: the sum over five levels then starts within
+    [-1, 1], where frozen features (see `projected`) still have gradients.
+    """
 
     def __init__(
         self, in_channels: int, channels: int, w_dim: int, clamp: float | None = None
@@ -156,7 +167,7 @@ class ToRGB(nn.Module):
         super().__init__()
         self.affine = EqualLinear(w_dim, in_channels, bias=1.0)
         self.weight = nn.Parameter(torch.empty(channels, in_channels, 1, 1))
-        nn.init.normal_(self.weight)
+        nn.init.normal_(self.weight, std=FIRST_STROKES)
         self.bias = nn.Parameter(torch.zeros(channels))
         self.scale = 1 / math.sqrt(in_channels)
         self.clamp = clamp

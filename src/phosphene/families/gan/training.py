@@ -21,7 +21,14 @@ from phosphene.core.images import Images, from_uint8
 from phosphene.core.latent import Condition
 from phosphene.core.rng import Rng
 from phosphene.core.team import ALONE, Team
-from phosphene.families.gan.abilities import Augment, Growing, Matching, Redrawing, Tracking
+from phosphene.families.gan.abilities import (
+    Augment,
+    Bounding,
+    Growing,
+    Matching,
+    Redrawing,
+    Tracking,
+)
 from phosphene.families.gan.generator import StyledNetwork, generator_of
 from phosphene.families.gan.settings import GANTraining
 from phosphene.nn.adversarial import LOSSES, gradient_penalty, path_lengths, r1_penalty
@@ -223,7 +230,7 @@ class GANLearner:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
             z = self._z(count, rng.fork("z"))
             if not self.styled:
-                return self.network(z, classes).float(), None
+                return self._bounded(self.network(z, classes)), None
             network = cast(StyledNetwork, self.network)
             w = network.mapping(z, classes)
             if torch.is_grad_enabled() and isinstance(self.network, Tracking):
@@ -235,7 +242,11 @@ class GANLearner:
             own = rng.fork("layer_noise")
             shapes = enumerate(network.noise_shapes())
             noise = [own.fork(i).normal(count, 1, h, w)[0] for i, (h, w) in shapes]
-            return network.synthesis(ws, noise).float(), ws
+            return self._bounded(network.synthesis(ws, noise)), ws
+
+    def _bounded(self, painted: Images) -> Images:
+        judge = self.discriminator
+        return judge.bound(painted.float()) if isinstance(judge, Bounding) else painted.float()
 
     def _crossed(self, count: int, num_ws: int, rng: Rng) -> Tensor:
         """Which layers of which sample follow the other z: all from a random one on."""

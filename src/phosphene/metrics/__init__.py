@@ -1,0 +1,1 @@
+"""How near painted pictures are to real ones, in numbers: features, and distances between them."""
