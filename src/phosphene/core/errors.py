@@ -13,6 +13,7 @@
       DeviceError                     no such device, or it ran out of memory
       StorageError                    disk full, folder not writable
       MissingTool                     an optional program or package is not installed
+      ProcessFailed                   another process of the same run failed
       Diverged                        a training died: numbers not finite, or a GAN collapsed
 
 A message says what happened, the value seen, and what to do, in one line.

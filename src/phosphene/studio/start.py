@@ -21,7 +21,7 @@ CAPTION_WEIGHT = 4.0  # of a caption's cosine beside the perceptors' loss
 NUM_TRIES = 4
 TRIAL_ITERATIONS = 10
 CLOUDS = 4
-CLOUD_CONTRAST = 0.3  # deviation of a patch's colour, of a range of 2
+CLOUD_CONTRAST = 0.1  # deviation of a patch's colour, of a range of 2
 NUM_DRAWS = 128  # of a generator that is steered, of which the perceptors choose
 DRAWS_AT_ONCE = 16
 
