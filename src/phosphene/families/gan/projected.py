@@ -191,5 +191,5 @@ def clipped(images: Images) -> Images:
         return inside
     beyond = images.detach() - inside  # positive above 1, negative below -1
     kept = images * 1
-    kept.register_hook(lambda slope: torch.where(beyond * slope < 0, 0.0, slope))
+    kept.register_hook(lambda slope: torch.where(beyond * slope < 0, 0.0, slope))  # type: ignore[no-untyped-call]
     return kept - beyond
