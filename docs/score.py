@@ -65,7 +65,9 @@ def main(model: str, data: str, recipe: str = "") -> None:
     told = tomllib.loads(Path(recipe).read_text()) if recipe else {}
     source = opened(data, "train", generator, told)
     numbers = Rng((0,), "/score").dice().sample(range(len(source)), min(MOST, len(source)))
-    classes = [source.example(i).label for i in numbers] if generator.num_classes else None
+    classes = None
+    if generator.num_classes:
+        classes = [label for i in numbers if (label := source.example(i).label) is not None]
     truth = features_of(real(source, numbers), extractor)
     found = features_of(painted(generator, classes, len(numbers)), extractor)
     report(f"{model}, {len(found)} painted against", found, truth)
