@@ -76,6 +76,7 @@ def test_is_a_learner() -> None:
     assert isinstance(learner(), Learner)
 
 
+@pytest.mark.slow
 def test_learns_to_name_colours() -> None:
     it, rng = learner(learning_rate=3e-3), Rng((0,))
     logs = [it.step(batch(), index, 12, rng.fork(index)) for index in range(12)]

@@ -75,6 +75,7 @@ def test_what_cannot_be_rehearsed_is_not_refused(zoo, there, monkeypatch):
     check_room(set_stage(tiny(), zoo))
 
 
+@pytest.mark.slow
 def test_the_estimate_grows_as_what_it_is_made_of(zoo):
     """Attention by the square of the area, once it outweighs the rest; views by their number."""
     stage = set_stage(tiny(), zoo)

@@ -47,6 +47,7 @@ def test_gradients_can_be_switched_off_outside(zoo):
     assert torch.equal(inside.images, outside.images)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_file(home, tmp_path):
     recipe = ["--model", "tiny-vqgan", "--set", "perceptors=tiny-judge", "--set", "num_cutouts=2"]
     recipe += ["--size", "20", "16", "--seed", "7", "-i", "60", "-n", "2", "--set", "zoom.every=5"]

@@ -79,6 +79,7 @@ def test_is_a_learner() -> None:
     assert isinstance(learner(), Learner)
 
 
+@pytest.mark.slow
 def test_overfits_eight_pictures() -> None:
     changes = {"codebook": "euclidean", "shortcut": True, "codebook_size": 32, "embed_dim": 8}
     config = VQGANConfig.from_dict({**TINY.to_dict(), **changes})
