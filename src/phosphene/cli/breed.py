@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli.dream import dream
-from phosphene.cli.surface import Context, changes_of, describe
+from phosphene.cli.dream import dream_of
+from phosphene.cli.surface import Changes, Context
 
 
 def breed(
@@ -40,24 +40,13 @@ def breed(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .png file, or a folder for several.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
-        ),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Cross and mutate pictures of a generator.
 
     A sheet of parents and children goes to ./MODEL-PARENTS-children.png, with the recipe inside;
     the family tree lies beside it as .tree.json. A child can be a parent in turn.
     """
-    from phosphene.studio.recipe import Breed
-    from phosphene.studio.recipe_text import parse_recipe, recipe_with
-
-    if changes == ["help"]:
-        describe(Breed)
-        return
     given: dict[str, Any] = {
         "model": model,
         "parents": parents,
@@ -68,7 +57,4 @@ def breed(
         "layout": layout,
         "tree": tree,
     }
-    given = {key: value for key, value in given.items() if value is not None}
-    recipe = parse_recipe({"kind": "breed", **given})
-    assert isinstance(recipe, Breed)
-    dream(recipe_with(recipe, changes_of(changes or [])), out, context.obj)
+    dream_of("breed", given, changes, out, context.obj)

@@ -4,16 +4,54 @@ Used by `sample` and by all commands like it; `imagine`, whose runs can be resum
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from phosphene.cli.surface import Surface, check_target, note, printable, watched
+from phosphene.cli.surface import (
+    Surface,
+    changes_of,
+    check_target,
+    describe,
+    note,
+    printable,
+    watched,
+)
 from phosphene.core.errors import RecipeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from phosphene.studio.recipe import Painting
+
+
+def dream_of(
+    kind: str,
+    given: Mapping[str, Any],
+    changes: list[str] | None,
+    out: Path | None,
+    surface: Surface,
+) -> None:
+    """Make a recipe of a command's options and carry it out; `--set help` lists its fields.
+
+    Args:
+        kind: Of the recipe.
+        given: Fields that options name; None is what was not given.
+        changes: Entries of `--set`.
+    Raises:
+        RecipeError: a field, or what is changed, is not allowed.
+        PhospheneError: as for `dream`.
+    """
+    from phosphene.studio.recipe import KINDS, Painting
+    from phosphene.studio.recipe_text import parse_recipe, recipe_with
+
+    if changes == ["help"]:
+        describe(KINDS[kind])
+        return
+    fields = {key: value for key, value in given.items() if value is not None}
+    recipe = recipe_with(parse_recipe({"kind": kind, **fields}), changes_of(changes or []))
+    assert isinstance(recipe, Painting)
+    dream(recipe, out, surface)
 
 
 def dream(recipe: "Painting", out: Path | None, surface: Surface) -> None:

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli.dream import dream
-from phosphene.cli.surface import Context, changes_of, describe
+from phosphene.cli.dream import dream_of
+from phosphene.cli.surface import Changes, Context
 from phosphene.core.errors import RecipeError
 
 
@@ -44,24 +44,13 @@ def edit(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .png file, or a folder.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
-        ),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Move a picture along directions: what changes most, what weights amplify, or your own.
 
     `--sheet` shows what each direction does, from -3 to 3 standard deviations; without
     `--direction` it shows the first six.
     """
-    from phosphene.studio.recipe import Edit
-    from phosphene.studio.recipe_text import parse_recipe, recipe_with
-
-    if changes == ["help"]:
-        describe(Edit)
-        return
     given: dict[str, Any] = {
         "seed": seed,
         "directions": None if directions is None else ",".join(directions),
@@ -72,10 +61,7 @@ def edit(
     }
     if what is not None:
         given["source" if _is_picture(what) else "model"] = what
-    given = {key: value for key, value in given.items() if value is not None}
-    recipe = parse_recipe({"kind": "edit", **given})
-    assert isinstance(recipe, Edit)
-    dream(recipe_with(recipe, changes_of(changes or [])), out, context.obj)
+    dream_of("edit", given, changes, out, context.obj)
 
 
 def _is_picture(what: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from phosphene.cli.paint import paint, resume_run
-from phosphene.cli.surface import Context, Surface, changes_of, describe
+from phosphene.cli.surface import Changes, Context, Surface, changes_of, describe
 from phosphene.core.errors import RecipeError
 
 
@@ -50,12 +50,7 @@ def imagine(
     resume: Annotated[
         Path | None, typer.Option(help="Go on with an interrupted run: its folder.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
-        ),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Paint a picture from words.
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli.dream import dream
-from phosphene.cli.surface import Context, changes_of, describe
+from phosphene.cli.dream import dream_of
+from phosphene.cli.surface import Changes, Context
 from phosphene.core.errors import RecipeError
 
 
@@ -28,25 +28,14 @@ def invert(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .png file, or a folder.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
-        ),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Look for a photo in a generator's latent space.
 
     What is found goes to ./PHOTO-MODEL-inverted.png, with its genes inside: `edit` and `breed` go
     on from it. The distance to the photo is told at the end.
     """
-    from phosphene.studio.recipe import Invert
-    from phosphene.studio.recipe_text import parse_recipe, recipe_with
-
-    if changes == ["help"]:
-        describe(Invert)
-        return
-    if photo is None:
+    if photo is None and changes != ["help"]:
         raise RecipeError("no photo; for example: phosphene invert me.jpg --model faces-dcgan")
     given: dict[str, Any] = {
         "photo": photo,
@@ -56,7 +45,4 @@ def invert(
         "seed": seed,
         "video": video,
     }
-    given = {key: value for key, value in given.items() if value is not None}
-    recipe = parse_recipe({"kind": "invert", **given})
-    assert isinstance(recipe, Invert)
-    dream(recipe_with(recipe, changes_of(changes or [])), out, context.obj)
+    dream_of("invert", given, changes, out, context.obj)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli.dream import dream
-from phosphene.cli.surface import Context, changes_of, describe
+from phosphene.cli.dream import dream_of
+from phosphene.cli.surface import Changes, Context
 
 
 def mix(
@@ -27,23 +27,12 @@ def mix(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The sheet's .png file, or a folder.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
-        ),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Mix styles: each picture of a sheet has its row's, and in some layers its column's.
 
     The sheet goes to ./MODEL-mix-LAYERS-SEED.png, with its recipe inside.
     """
-    from phosphene.studio.recipe import Mix
-    from phosphene.studio.recipe_text import parse_recipe, recipe_with
-
-    if changes == ["help"]:
-        describe(Mix)
-        return
     given: dict[str, Any] = {
         "model": model,
         "rows": rows,
@@ -51,7 +40,4 @@ def mix(
         "layers": layers,
         "truncation_psi": psi,
     }
-    given = {key: value for key, value in given.items() if value is not None}
-    recipe = parse_recipe({"kind": "mix", **given})
-    assert isinstance(recipe, Mix)
-    dream(recipe_with(recipe, changes_of(changes or [])), out, context.obj)
+    dream_of("mix", given, changes, out, context.obj)

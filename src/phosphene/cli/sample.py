@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli.dream import dream
-from phosphene.cli.surface import Context, changes_of, describe
+from phosphene.cli.dream import dream_of
+from phosphene.cli.surface import Changes, Context
 
 
 def sample(
@@ -38,23 +38,12 @@ def sample(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A .png file, or a folder for several.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
-        ),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Paint what a generator dreams of, one picture a seed.
 
     The pictures go to ./MODEL-SEED.png, or to one sheet, with their recipe inside.
     """
-    from phosphene.studio.recipe import Sample
-    from phosphene.studio.recipe_text import parse_recipe, recipe_with
-
-    if changes == ["help"]:
-        describe(Sample)
-        return
     given: dict[str, Any] = {
         "model": model,
         "count": count,
@@ -66,7 +55,4 @@ def sample(
         "transparent": transparent,
         "layout": None if grid is None else "grid" if grid else "files",
     }
-    given = {key: value for key, value in given.items() if value is not None}
-    recipe = parse_recipe({"kind": "sample", **given})
-    assert isinstance(recipe, Sample)
-    dream(recipe_with(recipe, changes_of(changes or [])), out, context.obj)
+    dream_of("sample", given, changes, out, context.obj)

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 else:
     # typer passes an instance of the base class, which checks of types at run time notice
     Context = typer.Context.__base__
+
+# `--set` of the commands that make a recipe
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."),
+]
 
 NUM_LINES = 10  # progress lines where there is no terminal
 SHORT = {"seconds_per_kimg": "s/kimg"}  # names that the line has no room for

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from phosphene.cli.dream import dream
-from phosphene.cli.surface import Context, changes_of, describe
+from phosphene.cli.dream import dream_of
+from phosphene.cli.surface import Changes, Context
 
 
 def walk(
@@ -34,24 +34,13 @@ def walk(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The strip's .png file, or a folder.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="Any other field; `--set help` lists them."
-        ),
-    ] = None,
+    changes: Changes = None,
 ) -> None:
     """Walk through a generator's latent space.
 
     A strip of frames goes to ./MODEL-walk-SEED.png, with the recipe inside; film and frames lie
     beside it. docs/paths.md tells what a path can be.
     """
-    from phosphene.studio.recipe import Walk
-    from phosphene.studio.recipe_text import parse_recipe, recipe_with
-
-    if changes == ["help"]:
-        describe(Walk)
-        return
     given: dict[str, Any] = {
         "model": model,
         "path": path,
@@ -63,7 +52,4 @@ def walk(
         "truncation_psi": psi,
         "truncation_threshold": threshold,
     }
-    given = {key: value for key, value in given.items() if value is not None}
-    recipe = parse_recipe({"kind": "walk", **given})
-    assert isinstance(recipe, Walk)
-    dream(recipe_with(recipe, changes_of(changes or [])), out, context.obj)
+    dream_of("walk", given, changes, out, context.obj)

@@ -1,5 +1,6 @@
 """What optimisers of latents share: a step is a direction, by the learning rate."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, overload
 
@@ -7,12 +8,12 @@ import torch
 from torch import Tensor
 
 
-class Descent(torch.optim.Optimizer):
+class Descent(torch.optim.Optimizer, ABC):
     """x -= lr direction(x): the closure, the groups and missing gradients, as torch has them."""
 
+    @abstractmethod
     def direction(self, x: Tensor, group: dict[str, Any]) -> Tensor:
         """Where `x` goes, shaped as it; its gradient is there, its state is `self.state[x]`."""
-        raise NotImplementedError
 
     @overload
     def step(self, closure: None = None) -> None: ...

@@ -1,5 +1,6 @@
 """Two processes learn what one learns with all of the batch: every family, every setting."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -136,12 +137,20 @@ def both(pair: Pair) -> list[Any]:
     return pair(all_learnt)
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the two processes have: more threads round sums otherwise, and Adam makes much of it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_learn_what_one_does(name: str, both: list[Any]) -> None:
     alone, (first, second) = learnt(name, ALONE), (result[name] for result in both)
-    for index, (mine, theirs) in enumerate(zip(alone["logs"], first["logs"], strict=True)):
-        near = 1e-3 * 3**index  # each step makes more of what was rounded otherwise
-        assert mine == pytest.approx(theirs, rel=near, abs=near), name
+    for mine, theirs in zip(alone["logs"], first["logs"], strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-3), name
     moved = (alone["g"] - flat_start(name)).norm()
     for key in ("g", "average", "d"):
         apart = (alone[key] - first[key]).norm()
