@@ -8,8 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from phosphene.core.errors import StorageError
-from phosphene.core.files import make_folder, storage_error, write_atomic, write_bytes
+from phosphene.core.errors import RecipeError, StorageError
+from phosphene.core.files import (
+    make_folder,
+    storage_error,
+    whole_folder,
+    write_atomic,
+    write_bytes,
+)
 
 as_root = hasattr(os, "geteuid") and os.geteuid() == 0
 
@@ -179,3 +185,43 @@ def test_a_system_that_cannot_sync_folders_is_no_failure(tmp_path, monkeypatch):
 
 def test_an_error_without_a_number_still_says_something():
     assert "odd" in str(storage_error(Path("x"), OSError("odd")))
+
+
+def test_a_whole_folder_appears_when_all_is_in_it(tmp_path):
+    out = tmp_path / "new" / "set"
+    with whole_folder(out) as folder:
+        (folder / "x.txt").write_text("x")
+        assert not out.exists()
+    assert [path.name for path in out.iterdir()] == ["x.txt"]
+    assert stat.S_IMODE(out.stat().st_mode) == 0o755
+    assert [path.name for path in out.parent.iterdir()] == ["set"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RecipeError("no"), GeneratorExit()])
+def test_of_a_folder_that_fails_nothing_is_left(tmp_path, error):
+    def fill() -> None:
+        with whole_folder(tmp_path / "set") as folder:
+            (folder / "x.txt").write_text("x")
+            raise error
+
+    with pytest.raises(type(error)):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_in_a_whole_folder_is_one_line(tmp_path):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with pytest.raises(StorageError, match="the disk is full"), whole_folder(tmp_path / "set"):
+        raise full
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_whole_folder_takes_the_place_of_an_empty_one_only(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with whole_folder(tmp_path / "empty") as folder:
+        (folder / "x.txt").write_text("x")
+    assert (tmp_path / "empty" / "x.txt").exists()
+    for name in ("empty", "empty/x.txt"):
+        with pytest.raises(RecipeError, match="not an empty folder"), whole_folder(tmp_path / name):
+            pass
+    assert (tmp_path / "empty" / "x.txt").read_text() == "x"

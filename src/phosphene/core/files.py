@@ -4,10 +4,12 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from phosphene.core.errors import StorageError
+from phosphene.core.errors import RecipeError, StorageError
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
@@ -78,3 +80,32 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextlib.contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder to fill, which becomes `out` when the block is through, and vanishes if it is not.
+
+    Raises:
+        RecipeError: `out` is there and not an empty folder.
+        StorageError: the disk is full or `out` cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RecipeError(f"{str(out)!r} is not an empty folder; choose another, or delete it")
+    make_folder(out.parent)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    except OSError as error:
+        raise storage_error(out, error) from None
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if out.exists():
+            out.rmdir()
+        temporary.replace(out)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        raise storage_error(out, error) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

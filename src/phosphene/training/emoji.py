@@ -18,8 +18,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from phosphene.core.errors import MissingTool, RecipeError, StorageError
-from phosphene.core.files import make_folder, storage_error, write_bytes
+from phosphene.core.errors import MissingTool, RecipeError
+from phosphene.core.files import make_folder, whole_folder, write_bytes
 from phosphene.core.protocols import Step
 from phosphene.training.emoji_names import (
     FX_NAMES,
@@ -207,28 +207,11 @@ def build_emoji(
     """
     if not 16 <= size <= 1024:
         raise RecipeError(f"size {size} is out of range; sprites are 16 to 1024 pixels")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RecipeError(f"{str(out)!r} is not an empty folder; choose another, or delete it")
     packages = packages or Path.home() / ".cache" / "phosphene" / "npm"
-    make_folder(out.parent)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise storage_error(out, error) from None
-    try:
+    with whole_folder(out) as temporary:
         concepts, drawings, hashes = _plan(packages, temporary)
         yield from _render(concepts, drawings, size, workers)
         _write_index(temporary, concepts, size, hashes)
-        temporary.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        temporary.replace(out)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise storage_error(out, error) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 Plan = dict[str, dict[str, Drawing]]  # concept -> style -> drawing

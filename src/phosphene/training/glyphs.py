@@ -7,18 +7,16 @@ never installed. All are under the SIL Open Font License or the Apache licence, 
 import io
 import json
 import re
-import shutil
 import string
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
-from phosphene.core.errors import RecipeError, StorageError
-from phosphene.core.files import make_folder, storage_error, write_bytes
+from phosphene.core.errors import RecipeError
+from phosphene.core.files import make_folder, whole_folder, write_bytes
 from phosphene.core.protocols import Step
 from phosphene.training.emoji import fetch_package
 
@@ -70,28 +68,11 @@ def build_glyphs(out: Path, packages: Path | None = None) -> Iterator[Step]:
         RecipeError: `out` holds files, or a package is broken or under another licence.
         StorageError: the disk is full or `out` cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise RecipeError(f"{str(out)!r} is not an empty folder; choose another, or delete it")
     packages = packages or Path.home() / ".cache" / "phosphene" / "npm"
-    make_folder(out.parent)
-    try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    except OSError as error:
-        raise storage_error(out, error) from None
-    try:
+    with whole_folder(out) as temporary:
         for glyph in GLYPHS:
             make_folder(temporary / glyph)
         yield from _draw_all(temporary, packages)
-        temporary.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        temporary.replace(out)
-    except OSError as error:
-        if isinstance(error, StorageError):
-            raise
-        raise storage_error(out, error) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _draw_all(folder: Path, packages: Path) -> Iterator[Step]:
