@@ -79,3 +79,14 @@ def test_a_picture_made_elsewhere(tmp_path):
     Image.new("RGB", (9, 9)).save(tmp_path / "x.png")
     with pytest.raises(ImageError, match="carries no phosphene recipe"):
         read_artifact(tmp_path / "x.png")
+
+
+def test_what_a_picture_was_made_without_is_not_done_to_it_now(tmp_path):
+    older = json.loads(made().manifest.model_dump_json())
+    del older["recipe"]["start_noise"], older["recipe"]["repaint_every"]
+    older["recipe"]["cut_noise"] = 0.3
+    save_png(made().image, tmp_path / "x.png", json.dumps(older))
+    recipe = read_artifact(tmp_path / "x.png").manifest.recipe
+    assert (recipe.start_noise, recipe.repaint_every) == (0.3, 0)
+    made().save(tmp_path / "y.png")
+    assert read_artifact(tmp_path / "y.png").manifest.recipe == made().manifest.recipe

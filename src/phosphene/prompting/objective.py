@@ -84,10 +84,9 @@ class NoiseFall:
     """How the noise on cutouts falls during a run: first coarse shapes count, then fine ones.
 
     Largest deviation at step i of n, with t = i / (n - 1): end + (start - end) (1 - t)^2; step n
-    begins anew, as the scenes of a story do. Seen
-    through much noise, a gradient is that of a smoothed perceptor, which says where things should
-    be while nothing is there yet: Kaur et al. 2019, "Are Perceptually-Aligned Gradients a General
-    Property of Robust Classifiers?"
+    begins anew, as the scenes of a story do. Seen through much noise, a gradient is that of a
+    smoothed perceptor, which says where things should be while nothing is there yet: Kaur et al.
+    2019, "Are Perceptually-Aligned Gradients a General Property of Robust Classifiers?"
     """
 
     start: float

@@ -4,9 +4,10 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError, field_validator
 
 import phosphene
 from phosphene.core.errors import ImageError
@@ -106,6 +107,15 @@ class Manifest(Surroundings):
     frame: bool = False
     pixel_sha256: str
     genes: str = ""
+
+    @field_validator("recipe", mode="before")
+    @classmethod
+    def _fields_younger_than_the_picture(cls, recipe: Any) -> Any:
+        """What `imagine` had no field for was not done: today's defaults may be others."""
+        if isinstance(recipe, Mapping) and recipe.get("kind") == "imagine":
+            noise = {"start_noise": recipe["cut_noise"]} if "cut_noise" in recipe else {}
+            return {"repaint_every": 0, **noise, **recipe}
+        return recipe
 
 
 @dataclass(frozen=True, slots=True)
