@@ -138,12 +138,17 @@ def both(pair: Pair) -> list[Any]:
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As the two processes have: more threads round sums otherwise, and Adam makes much of it."""
-    before = torch.get_num_threads()
+def as_the_two_compute() -> Iterator[None]:
+    """One thread and torch's own kernels: others round sums otherwise, and Adam makes much of it.
+
+    Tests before this one may have called `core.runtime.prepare`, which chooses other kernels.
+    """
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_num_threads(1)
+    torch.set_float32_matmul_precision("highest")
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision(precision)
 
 
 @pytest.mark.parametrize("name", CASES)
