@@ -180,3 +180,16 @@ def test_foreign_features_are_refused() -> None:
     unfolded = FeatureNet().state_dict()
     with pytest.raises(CheckpointError, match="image features"):
         ContrastiveLearner(CONFIG, SETTINGS, FakeReader(), unfolded, None, Rng((0,)))
+
+
+def test_learns_where_its_gradient_should_point() -> None:
+    """The cosine of gradient and way rises; without the lesson nobody asks."""
+    half = torch.cat([torch.full((32, 16), -0.8), torch.full((32, 16), 0.8)], dim=1)
+    split = torch.tensor(COLOURS)[:, :, None, None] * half
+    shown = {"images": to_uint8(split), "captions": CAPTIONS}
+    model = learner(
+        drawing_weight=1.0, learning_rate=3e-3, image_share=1.0, rounds=1, warmup_steps=1
+    )
+    cosines = [model.step(shown, i, 40, Rng((i,)))["drawing_cosine"] for i in range(40)]
+    assert sum(cosines[-10:]) / 10 > sum(cosines[:10]) / 10 + 0.06
+    assert "drawing_cosine" not in learner().step(shown, 0, 1, Rng((0,)))

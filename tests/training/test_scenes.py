@@ -220,3 +220,36 @@ def test_wrong_requests_are_one_line(emoji_set, kwargs, message):
 def test_no_set_there(tmp_path):
     with pytest.raises(RecipeError, match="phosphene data emoji"):
         SceneSource(tmp_path)
+
+
+def test_plain_scenes_show_one_object_large_on_white(emoji_set, source):
+    plain = SceneSource(emoji_set, size=48, plain_share=1.0)
+    styles = set()
+    for index in range(60):
+        dice = plain._rng.fork(index).dice()
+        assert dice.random() < plain.plain_share
+        scene = plain._plain(dice, plain._cast_rng.fork(index).dice())
+        (figure,) = scene.figures
+        assert (figure.x, figure.y) == (0.5, 0.5)
+        assert 0.85 <= figure.side <= 0.95
+        assert (scene.rendering, scene.said_ground) == (None, "")
+        assert figure.colour is None
+        styles.add(figure.style)
+        example = plain.example(index)
+        corners = example.image[:, [0, 0, -1, -1], [0, -1, 0, -1]].float()
+        assert float(corners.mean()) > 200
+        assert example.concept == figure.subject.name
+    assert len(styles) > 2
+
+
+def test_the_share_of_plain_scenes_is_kept(emoji_set):
+    mixed = SceneSource(emoji_set, size=16, plain_share=0.4)
+    rolls = [mixed._rng.fork(index).dice().random() < 0.4 for index in range(1000)]
+    assert abs(sum(rolls) / 1000 - 0.4) < 0.06
+
+
+def test_plain_siblings_share_their_object(emoji_set):
+    plain = SceneSource(emoji_set, size=16, siblings=2, plain_share=1.0)
+    concepts = [plain.example(index).concept for index in range(20)]
+    assert all(a == b for a, b in zip(concepts[::2], concepts[1::2], strict=True))
+    assert len(set(concepts)) > 3

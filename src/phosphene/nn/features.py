@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from phosphene.core.images import Images
 from phosphene.core.weights import Shelf, load_into
+from phosphene.nn.depthwise import DepthwiseConv2d
 
 Maps = list[Float[Tensor, "_ _ _ _"]]  # each of its own shape; a single target broadcasts
 
@@ -59,7 +60,8 @@ class ConvNorm(nn.Module):
         self.kernel, self.stride, self.active = kernel, stride, active
         # With stride 1 "same" is symmetric; with stride 2 it depends on the input's size.
         padding = kernel // 2 if stride == 1 else 0
-        self.conv = nn.Conv2d(
+        convolution = DepthwiseConv2d if groups > 1 else nn.Conv2d
+        self.conv = convolution(
             inputs, outputs, kernel, stride, padding=padding, groups=groups, bias=False
         )
         self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=NORM_EPS)

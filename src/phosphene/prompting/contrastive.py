@@ -2,8 +2,8 @@
 
 A plain small encoder is fooled by texture: its gradients draw noise. So it sees cutouts, noise
 and codebook reconstructions with wrong codes, and every batch a second time after a step in the
-direction that confuses it most (adversarial training). Encoders trained so have gradients that
-draw shapes: Santurkar et al. 2019, "Image Synthesis with a Single (Robust) Classifier".
+direction that confuses it most (adversarial training): Santurkar et al. 2019, "Image Synthesis with
+a Single (Robust) Classifier". And its gradients learn where to go: see `drawing`.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from phosphene.core.team import ALONE, Team
 from phosphene.core.weights import load_into
 from phosphene.nn.averaging import follow
 from phosphene.nn.schedules import cosine_rate
+from phosphene.prompting.drawing import misdirection, on_the_way
 from phosphene.prompting.perceptor import EmojiPerceptor, PerceptorConfig, TokenReader
 
 
@@ -43,6 +44,8 @@ class ContrastiveTraining:
             learning from it. The loop counts batches, not rounds.
         small_size: Side in px of the views in the first `small_until` of the run, which are cheap.
         small_until: Fraction of the run with small views; 0 is none.
+        drawing_weight: Of the lesson of `drawing`; 0 leaves it out.
+        drawing_rounds: Steps of that lesson on every batch.
         ema: Decay of the averaged weights that are shipped.
     """
 
@@ -58,6 +61,8 @@ class ContrastiveTraining:
     rounds: int = 2
     small_size: int = 64
     small_until: float = 0.6
+    drawing_weight: float = 0.0
+    drawing_rounds: int = 2
     ema: float = 0.998
 
 
@@ -121,12 +126,16 @@ class ContrastiveLearner:
         size = s.small_size if index < s.small_until * total else self.model.input_size
         images = from_uint8(batch["images"])
         states, mask = self.model.tokens(batch["captions"])
+        whole = F.adaptive_avg_pool2d(images, size)
         with torch.no_grad():
             images = self._repaint(images, rng.fork("repaint"))
         log: dict[str, float] = {}
         for turn in range(s.rounds):
             log |= self._round(images, states, mask, size, rng.fork("round").fork(turn))
             follow(self.average, self.model, s.ema, index * s.rounds + turn)
+        for turn in range(s.drawing_rounds if s.drawing_weight else 0):
+            log |= self._draw(whole, states, mask, rng.fork("drawing").fork(turn))
+            follow(self.average, self.model, s.ema, index * s.drawing_rounds + turn)
         return log | {"scale": float(self.model.log_scale.detach().exp()), "lr": rate}
 
     def _round(
@@ -152,17 +161,33 @@ class ContrastiveLearner:
         logits = seen @ texts.T * self.model.log_scale.clamp(max=4.6052).exp()
         target = torch.arange(len(logits))
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        norm = self._move(loss)
+        right = (logits.detach().argmax(dim=1) == target).float().mean()
+        return {
+            f"{prefix}loss": float(loss.detach()),
+            f"{prefix}accuracy": float(right),
+            f"{prefix}grad_norm": norm,
+        }
+
+    def _draw(self, whole: Images, states: Tensor, mask: Tensor, rng: Rng) -> dict[str, float]:
+        """One optimiser step on where the gradient of the similarity points to."""
+        stages, wanted = on_the_way(whole, rng)
+        stages = stages.contiguous(memory_format=torch.channels_last).requires_grad_()
+        seen = F.normalize(self.model.image(stages), dim=1)
+        similarity = (seen * self.model.read(states, mask)).sum()
+        (gradient,) = torch.autograd.grad(similarity, stages, create_graph=True)
+        loss, cosine = misdirection(gradient, wanted)
+        norm = self._move(self.settings.drawing_weight * loss)
+        return {"drawing_cosine": float(cosine), "drawing_grad_norm": norm}
+
+    def _move(self, loss: Tensor) -> float:
+        """Make an optimiser step down a loss; returns the gradient's norm before it is clipped."""
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.team.average_gradients(self.model.parameters())
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
-        right = (logits.detach().argmax(dim=1) == target).float().mean()
-        return {
-            f"{prefix}loss": float(loss.detach()),
-            f"{prefix}accuracy": float(right),
-            f"{prefix}grad_norm": float(norm),
-        }
+        return float(norm)
 
     def views(self, images: Images, rng: Rng, size: int) -> Float[Tensor, "b c {size} {size}"]:
         """Pictures as an optimiser will show them: cutouts, some of them noised."""

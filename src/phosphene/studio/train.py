@@ -169,6 +169,7 @@ def _source(recipe: Train, data: str, split: str = "train", siblings: int = 1) -
     view = View(
         channels=recipe.channels,
         drawings=recipe.drawings,
+        plain_share=recipe.plain_share,
         classes=recipe.classes,
         styles=recipe.styles,
     )

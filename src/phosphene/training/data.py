@@ -6,7 +6,7 @@ for batch in batches.iterate(0, 1000): ...      # {"images": uint8 b c h w, "cap
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from phosphene.core.errors import RecipeError
@@ -38,12 +38,14 @@ class View:
     Args:
         channels: 1 grey, 3 RGB, 4 RGBA.
         drawings: Show the drawings of an emoji set one by one, instead of composed scenes.
+        plain_share: Of composed scenes, that show one object alone, large, on white.
         classes: Only these folders, or subgroups of an emoji set; all if empty.
         styles: Only these drawing styles of an emoji set; all if empty.
     """
 
     channels: int = 3
     drawings: bool = False
+    plain_share: float = 0.0
     classes: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
 
@@ -84,12 +86,13 @@ def open_source(
             return DrawingSource(
                 path, size, split, view.channels, classes=view.classes, styles=view.styles
             )
-        return SceneSource(path, _plain(size, view, "scenes"), seed, split, siblings)
+        plain = _plain(size, replace(view, plain_share=0.0), "scenes")
+        return SceneSource(path, plain, seed, split, siblings, view.plain_share)
     shards = sorted(path.glob("*.tar"))
     if shards:
         return ShardSource(shards, _plain(size, view, "shards"), split)
-    if view.styles or view.drawings:
-        raise RecipeError(f"{name!r} is no emoji set; leave out drawings and styles")
+    if view.styles or view.drawings or view.plain_share:
+        raise RecipeError(f"{name!r} is no emoji set; leave out drawings, styles and plain_share")
     return FolderSource(path, size, split, view.channels, view.classes)
 
 

@@ -83,6 +83,7 @@ class SceneSource:
         split: "train" never shows or names a held-out concept, "held-out" shows only those.
         siblings: Consecutive scenes that share their objects but for style, ground and wording: for
             contrast, which otherwise learns to look at objects alone.
+        plain_share: Of the scenes, that show one object alone, large and as it was drawn, on white.
     Raises:
         RecipeError: no set at `root`, unknown split, a split without concepts, or a size
                 outside 8 to 4096.
@@ -95,6 +96,7 @@ class SceneSource:
         seed: int = 0,
         split: str = "train",
         siblings: int = 1,
+        plain_share: float = 0.0,
     ) -> None:
         demand_split(split, size)
         everything = read_subjects(root)
@@ -109,7 +111,7 @@ class SceneSource:
         self.subjects = [s for s in wanted if s.styles]
         if not self.subjects:
             raise RecipeError(f"the set at {str(root)!r} has no concepts in split {split!r}")
-        self.size, self.siblings = size, siblings
+        self.size, self.siblings, self.plain_share = size, siblings, plain_share
         self._rng = Rng((seed,)).fork("scene")
         self._cast_rng = Rng((seed,)).fork("cast")
         self._shelf = SpriteShelf(root)
@@ -122,7 +124,11 @@ class SceneSource:
     def example(self, index: int) -> Example:
         """Compose scene `index` (0 or above, also beyond the nominal length)."""
         dice = self._rng.fork(index).dice()
-        scene = self._plan(dice, self._cast_rng.fork(index // self.siblings).dice())
+        cast = self._cast_rng.fork(index // self.siblings).dice()
+        if self.plain_share and dice.random() < self.plain_share:
+            scene = self._plain(dice, cast)
+        else:
+            scene = self._plan(dice, cast)
         image, scene = self._paint(scene, dice)
         pixels = np.array(image)
         if scene.rendering is not None:
@@ -163,6 +169,16 @@ class SceneSource:
         words = frozenset().union(*(s.words for s in subjects))
         ground, said = _roll_ground(words, rendering, dice)
         return replace(scene, ground=ground, said_ground=said)
+
+    def _plain(self, dice: Random, cast: Random) -> Scene:
+        """One object, large, in the middle of a white ground."""
+        cast.random()  # siblings that are no plain scenes count their objects with it
+        subject = cast.choices(self.subjects, cum_weights=self._cumulative)[0]
+        side = dice.uniform(0.85, 0.95)
+        figure = Figure(
+            subject, dice.choice(subject.styles), side, 0.5, 0.5, mirrored=_mirror(subject, dice)
+        )
+        return Scene((figure,), "white", "", "", "row", (), None, dice.random() < 0.5)
 
     def _alone(
         self, subject: Subject, rendering: str | None, dice: Random

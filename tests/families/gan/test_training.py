@@ -109,6 +109,24 @@ def test_overfits_eight_pictures() -> None:
     assert 0.6 < log["diversity"] < 1.4
 
 
+def test_diversity_is_that_within_classes() -> None:
+    """One picture a class is a collapse, however different the classes are."""
+    student = learner(DCGANConfig(resolution=16, z_dim=8, width=8, num_classes=2))
+    classes = torch.eye(2)[[0, 1, 0, 1, 0, 1]]
+    noise = torch.randn(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    alike = (classes[:, :1, None, None] * 2 - 1).expand(6, 3, 16, 16)
+    assert student._spread(alike, classes) == pytest.approx(0.0, abs=1e-6)
+    assert student._spread(alike, None) == pytest.approx((6 / 5) ** 0.5, rel=1e-5)
+    # deviations from the classes' means, of 6 - 2 degrees of freedom
+    means = torch.stack([noise[::2].mean(0), noise[1::2].mean(0)]).repeat(3, 1, 1, 1)
+    expected = ((noise - means).square().sum(0) / 4).sqrt().mean()
+    assert student._spread(noise, classes) == pytest.approx(float(expected), rel=1e-5)
+    assert student._spread(noise, None) == pytest.approx(float(noise.std(0).mean()), rel=1e-5)
+    # no class comes twice, or one picture: nothing to tell within classes
+    assert student._spread(noise[:2], classes[:2]) == student._spread(noise[:2], None)
+    assert student._spread(noise[:1], classes[:1]) == 1.0
+
+
 SETTINGS: dict[str, tuple[DCGANConfig, NoAugment, dict[str, Any]]] = {
     "plain": (TINY, NoAugment(), {}),
     "conditional, all penalties, ADA": (

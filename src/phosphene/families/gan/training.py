@@ -105,7 +105,7 @@ class GANLearner:
 
         Returns:
             Losses `d` and `g`; `d_real` and `d_fake`, the shares that D tells right; `diversity` of
-            the painted batch as a share of the real one's; penalties, where they were due.
+            painted pictures of a class, as a share of the real ones'; penalties, where due.
         Raises:
             RecipeError: a batch that cannot be shared out, or without classes.
         """
@@ -149,7 +149,7 @@ class GANLearner:
                 with torch.autocast("cpu", torch.bfloat16, enabled=s.bf16):
                     loss = loss + self.discriminator.aside(real)
             torch.autograd.backward(loss / len(part))
-            diversity = self._spread(fake) / max(1e-6, self._spread(real))
+            diversity = self._spread(fake, classes) / max(1e-6, self._spread(real, classes))
             told.append((float(loss.detach()), *self._told(on_real, on_fake), diversity))
         self._move(self.d_optimizer)
         means = self.team.means([sum(column) / len(told) for column in zip(*told, strict=True)])
@@ -161,16 +161,24 @@ class GANLearner:
         sign = (real - (self.loss.boundary or 0.0)).sign().mean()
         return *self.loss.accuracy(real, fake), float(sign)
 
-    def _spread(self, images: Images) -> float:
-        """How different the pictures of a batch are: a pixel's deviation, averaged over pixels."""
-        count = len(images) * self.team.size
-        if count < 2:
+    @torch.no_grad()
+    def _spread(self, images: Images, classes: Tensor | None) -> float:
+        """How different pictures of one class are: a pixel's deviation from the class's mean.
+
+        Without classes, or where none comes twice, all pictures of the batch are one class.
+        """
+        kinds = torch.ones(len(images), 1) if classes is None else classes
+        counts = self.team.sum(kinds.sum(dim=0))
+        kinds, counts = kinds[:, counts > 0], counts[counts > 0]  # those that came
+        left = int(counts.sum()) - len(counts)  # degrees of freedom
+        if left < 1 and classes is not None:
+            return self._spread(images, None)
+        if left < 1:
             return 1.0
-        images = images.detach()
-        if self.team.size == 1:
-            return float(images.std(dim=0).mean())
-        apart = images - self.team.sum(images.sum(dim=0)) / count
-        return float((self.team.sum(apart.square().sum(dim=0)) / (count - 1)).sqrt().mean())
+        sums = self.team.sum(torch.einsum("bk,bchw->kchw", kinds, images))
+        means = sums / counts[:, None, None, None]
+        apart = images - torch.einsum("bk,kchw->bchw", kinds, means)
+        return float((self.team.sum(apart.square().sum(dim=0)) / left).sqrt().mean())
 
     def _r1_step(self, part: list[Part], rng: Rng) -> dict[str, float]:
         s, total = self.settings, 0.0

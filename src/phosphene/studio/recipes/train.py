@@ -27,6 +27,9 @@ class Train(Recipe):
     drawings: bool = Field(
         False, description="learn an emoji set's drawings one by one, without composed scenes"
     )
+    plain_share: float = Field(
+        0.0, ge=0, le=1, description="of composed scenes, that show one object, large, on white"
+    )
     classes: Names = Field(
         (), description="learn these classes alone: folders, or subgroups of an emoji set"
     )
