@@ -8,6 +8,7 @@ sketches, two seeds. prompts: the fifty of docs/prompts.txt.
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
@@ -60,15 +61,18 @@ def captioned(pictures: list[Tensor], captions: Sequence[str], columns: int) -> 
     return sheet
 
 
-def paint(prompt: str, seed: int = SEED, start: str = "auto") -> Tensor:
-    """The embedded default's picture, c h w."""
-    return from_pil(phosphene.imagine(prompt, seed=seed, start=start).image)
+def paint(prompt: str, seed: int = SEED, **changes: Any) -> Tensor:
+    """The embedded default's picture, c h w; `changes` are fields of the recipe."""
+    return from_pil(phosphene.imagine(prompt, seed=seed, **changes).image)
 
 
 def blank() -> None:
-    """Paint from soft patches of colour: all that is seen comes from the perceptor's gradient."""
+    """Paint from white, without sketches: all that is seen comes from the perceptor's gradient."""
     seeds = (SEED, SEED + 1)
-    rows = [[paint(thing, seed, "clouds") for thing in THINGS] for seed in seeds]
+    rows = [
+        [paint(thing, seed, start="flow", perceptors=["emoji-draw"]) for thing in THINGS]
+        for seed in seeds
+    ]
     path = PICTURES / "vqgan-clip-blank.png"
     labelled(rows, [f"seed {seed}" for seed in seeds], THINGS).save(path, optimize=True)
     sys.stdout.write(f"from nothing: {path}\n")

@@ -1,6 +1,6 @@
 import pytest
 
-from phosphene.studio.defaults import DEFAULTS, FROM_BLANK, Defaults
+from phosphene.studio.defaults import DEFAULTS, FROM_BLANK, FROM_FLOW, Defaults
 from phosphene.studio.stage import set_stage
 from tests.studio.fakes import tiny
 
@@ -23,3 +23,11 @@ def test_from_nothing_it_looks_through_more_noise_and_moves_more(start, blank, z
     assert set_stage(complete, zoo).recipe == complete
     given = set_stage(recipe.model_copy(update={"start_noise": 0.0}), zoo).recipe
     assert given.start_noise == 0
+
+
+def test_what_the_perceptor_drew_gets_surfaces(zoo, monkeypatch):
+    monkeypatch.setitem(FROM_FLOW, "tiny-vqgan", FROM_FLOW["emoji-vqgan"])
+    complete = set_stage(tiny(start="flow", iterations=None), zoo).recipe
+    assert complete.iterations == FROM_FLOW["emoji-vqgan"].iterations
+    assert (complete.optimiser, complete.start_noise) == ("novograd", 0.5)
+    assert set_stage(complete, zoo).sketches is None

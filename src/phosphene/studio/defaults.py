@@ -34,10 +34,17 @@ FROM_BLANK = {  # what those need instead
         repaint_every=10,
     )
 }
+FROM_FLOW = {  # the sketch has its shapes: what is missing are surfaces
+    "emoji-vqgan": Defaults(
+        iterations=40, optimiser="novograd", learning_rate=0.03, num_cutouts=12, start_noise=0.5
+    )
+}
 STEERING = Defaults(iterations=150, learning_rate=0.05, num_cutouts=12)  # of gan-clip
 
 
 def defaults_of(recipe: Imagine) -> Defaults:
     """Those of the recipe's model, by where it starts."""
     table = FROM_BLANK if recipe.start in BLANKS else DEFAULTS
+    if recipe.start == "flow":
+        table = FROM_FLOW
     return table.get(recipe.model, Defaults())

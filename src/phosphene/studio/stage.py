@@ -289,7 +289,7 @@ METHODS = {"vqgan-clip": _paints_with_codes, "gan-clip": _steers_a_generator}
 
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
-    if recipe.method != "vqgan-clip" or recipe.start in (*BLANKS, "image"):
+    if recipe.method != "vqgan-clip" or recipe.start in (*BLANKS, "flow", "image"):
         return None
     if recipe.start == "auto" and recipe.init_image:
         return None

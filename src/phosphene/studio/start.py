@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
+from phosphene.prompting.flow import NUM_COPIES, draw
 from phosphene.prompting.optimise import Optimisation
 from phosphene.prompting.sketches import Sketchbook, extend
 from phosphene.prompting.steering import Steered
@@ -80,6 +81,21 @@ def _clouds(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     height, width = stage.painted
     patches = rng.fork("clouds").normal(3, *_coarse(height, width)) * CLOUD_CONTRAST
     picture = F.interpolate(patches, (height, width), mode="bicubic").clamp(-1, 1)
+    with torch.no_grad():
+        return stage.canvas.encode(picture.to(stage.device))
+
+
+def _flow(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """A sketch that the perceptors draw by themselves, from white."""
+    height, width = stage.painted
+    side = min(gaze.cutouts.size for gaze in stage.gazes)
+    scale = min(side / min(height, width), 1.0)
+    rows, columns = (max(1, round(n * scale)) for n in (height, width))
+    objective = stage.first_glance(Rng(rng.seeds * NUM_COPIES, rng.purpose))
+    sketch = draw(
+        lambda images: objective(images.to(stage.device)), rows, columns, rng.fork("flow")
+    )
+    picture = F.interpolate(sketch, (height, width), mode="bicubic").clamp(-1, 1)
     with torch.no_grad():
         return stage.canvas.encode(picture.to(stage.device))
 
@@ -166,6 +182,7 @@ STRATEGIES: dict[str, dict[str, Strategy]] = {
         "image": _image,
         "codebook": _codebook,
         "clouds": _clouds,
+        "flow": _flow,
         "retrieval": _retrieval,
         "best-of": _best_of,
     },

@@ -22,7 +22,7 @@ Optimiser = Literal[
     "adam", "novograd", "pyramid", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
 ]
 CutPolicy = Literal["random", "overview+inner", "whole"]
-Start = Literal["auto", "clouds", "codebook", "retrieval", "best-of", "image", "draw"]
+Start = Literal["auto", "clouds", "codebook", "flow", "retrieval", "best-of", "image", "draw"]
 
 
 class Zoom(Plain):
