@@ -117,3 +117,15 @@ def test_interrupting_keeps_the_best_so_far_and_exits_130(home, tmp_path):
     assert 0 < manifest.iterations < 5000
     replayed = processes.run(["replay", str(kept)], tmp_path, home)
     assert replayed.stdout == "identical\n", replayed.stderr
+
+
+def test_all_alternatives(painter):
+    said = painter("{red|blue} (heart:1.5)", "--seed", "7", "--set", "alternatives=all")
+    assert said.code == 0, said.err
+    assert said.out == "red-blue-heart-1-5-7-1.png\nred-blue-heart-1-5-7-2.png\n"
+    manifests = [read_artifact(Path(name)).manifest for name in said.out.split()]
+    assert [m.prompt for m in manifests] == ["red (heart:1.5)", "blue (heart:1.5)"]
+    said = painter("{a|b}" * 7, "--set", "alternatives=all")
+    assert said.code == 2
+    assert "128 combinations" in said.err
+    assert said.err.count("\n") == 1

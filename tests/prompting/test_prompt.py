@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.core.errors import RecipeError
-from phosphene.prompting.prompt import Phrase, Story, clean, parse
+from phosphene.prompting.emphasis import Span
+from phosphene.prompting.prompt import Phrase, Story, clean, parse, with_phrase
 
 
 def only(text: str) -> Phrase:
@@ -158,7 +159,59 @@ def test_every_phrase_has_a_spelling(text: str, weight: float, stop: float) -> N
     assert parse(str(story)) == story
 
 
+BRACKETED = st.text(
+    st.sampled_from("ab ()[]\\0123:.:|^-png") | st.characters(), min_size=1, max_size=30
+)
+
+
+@given(BRACKETED)
+def test_emphasised_text_reads_back(text: str) -> None:
+    try:
+        story = parse(text).emphasised()
+    except RecipeError:
+        return
+    assert parse(str(story)).emphasised() == story
+
+
+@pytest.mark.parametrize("text", ["(cat.png:1)", "(cat.png)", "(a:2:1)", "(at 10:30:1)", "(a:1)"])
+def test_emphasised_words_that_look_like_something_else(text: str) -> None:
+    story = parse(text).emphasised()
+    assert story.scenes[0][0].image is None
+    assert parse(str(story)).emphasised() == story
+
+
+def test_brackets_stay_text_until_they_are_read() -> None:
+    (phrase,) = parse("a (red:1.5) apple:2:0.1").scenes[0]
+    assert (phrase.text, phrase.weight, phrase.stop) == ("a (red:1.5) apple", 2, 0.1)
+    assert phrase.words == (Span("a (red:1.5) apple"),)
+    read = phrase.emphasised()
+    assert (read.text, read.weight, read.stop) == ("a red apple", 2, 0.1)
+    assert read.words == (Span("a "), Span("red ", 1.5), Span("apple"))
+    assert read.emphasised() == read
+    assert str(read) == "a (red:1.5) apple:2:0.1"
+
+
+def test_text_without_brackets_and_pictures_have_nothing_to_read() -> None:
+    for text in ("red apple:2", "my (cat).png"):
+        (phrase,) = parse(text).scenes[0]
+        assert phrase.emphasised() is phrase
+    assert only("my (cat).png").words == ()
+
+
+def test_a_phrase_that_is_emphasised_as_a_whole_weighs_more() -> None:
+    assert only("(red apple:1.5):2").emphasised().pull == 3
+    assert only("(red:1.5) apple:2").emphasised().pull == 2
+    assert only("[red apple]").emphasised().pull == 1 / 1.1
+    with pytest.raises(RecipeError, match="all weights are 0"):
+        parse("(red apple:0)").emphasised()
+
+
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     assert clean(clean(text)) == clean(text)
     clean(text).encode()
+
+
+def test_a_phrase_is_added_to_each_scene() -> None:
+    assert with_phrase("a | b ^c", "neon:2") == "a | b | neon:2 ^ c | neon:2"
+    assert parse(with_phrase("a ^ b", " ")) == parse("a ^ b")

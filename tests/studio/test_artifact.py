@@ -8,6 +8,7 @@ import phosphene
 from phosphene.core.errors import ImageError
 from phosphene.core.images import save_png, to_uint8
 from phosphene.studio.artifact import Platform, Surroundings, artifact_of, read_artifact
+from phosphene.studio.recipe import Sheet
 from tests.studio.fakes import tiny
 
 
@@ -90,3 +91,28 @@ def test_what_a_picture_was_made_without_is_not_done_to_it_now(tmp_path):
     assert (recipe.start_noise, recipe.repaint_every) == (0.3, 0)
     made().save(tmp_path / "y.png")
     assert read_artifact(tmp_path / "y.png").manifest.recipe == made().manifest.recipe
+
+
+@pytest.mark.parametrize("kind", ["imagine", "sheet"])
+def test_brackets_and_braces_of_older_pictures_are_text(tmp_path, kind):
+    of = tiny("{a|b} (c:2)")
+    recipe = of if kind == "imagine" else Sheet(of=of, vary=("seed=1-2",))
+    artifact = artifact_of(made().image, recipe, 0, 5, Surroundings(**dict(made().manifest)))
+    older = json.loads(artifact.manifest.model_dump_json())
+    fields = older["recipe"] if kind == "imagine" else older["recipe"]["of"]
+    del fields["alternatives"], fields["emphasis"], older["prompt"]
+    save_png(made().image, tmp_path / "x.png", json.dumps(older))
+    read = read_artifact(tmp_path / "x.png").manifest.recipe
+    found = read if kind == "imagine" else read.of
+    assert (found.alternatives, found.emphasis) == ("none", False)
+    artifact.save(tmp_path / "y.png")
+    assert read_artifact(tmp_path / "y.png").manifest.recipe == recipe
+
+
+def test_the_prompt_of_a_picture_is_written_down_where_it_is_not_the_recipes():
+    for given, kept in (("", ""), ("fox", "fox"), (made().manifest.recipe.prompt, "")):
+        plain = made()
+        surroundings = Surroundings(**dict(plain.manifest))
+        recipe = plain.manifest.recipe
+        artifact = artifact_of(plain.image, recipe, 0, 1, surroundings, prompt=given)
+        assert artifact.manifest.prompt == kept

@@ -6,7 +6,9 @@ from phosphene.prompting.optimise import Optimisation
 from phosphene.studio.artifact import read_artifact
 from phosphene.studio.craft import Painted
 from phosphene.studio.imagine import imagine
+from phosphene.studio.replay import replay
 from tests.studio.fakes import tiny
+from tests.studio.paintbox import box_recipe, paintbox
 
 
 def finished(steps) -> list[Painted]:
@@ -107,3 +109,54 @@ def test_a_run_goes_on_in_its_second_picture(zoo, tmp_path, monkeypatch):
     files = [sorted(p for p in (tmp_path / n).rglob("*") if p.is_file()) for n in ("whole", "part")]
     assert [p.name for p in files[0]] == [p.name for p in files[1]]
     assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
+
+
+def test_a_picture_takes_the_same_alternative_alone_and_among_others(zoo, tmp_path):
+    prompt = "{red|green|blue} {apple|heart}"
+    many = finished(imagine(tiny(prompt, count=4), zoo, folder=tmp_path / "many"))
+    for i, step in enumerate(many):
+        (alone,) = finished(imagine(tiny(prompt, seed=7 + i), zoo))
+        plain = alone.artifact.manifest.prompt
+        (spelled,) = finished(imagine(tiny(plain, seed=7 + i), zoo))
+        hashes = {s.artifact.manifest.pixel_sha256 for s in (step, alone, spelled)}
+        assert len(hashes) == 1
+        assert step.artifact.manifest.prompt == plain
+        assert spelled.artifact.manifest.prompt == ""  # the recipe has it
+    assert len({step.artifact.manifest.prompt for step in many}) > 1
+
+
+def test_all_alternatives_are_painted_and_each_replays(zoo, tmp_path):
+    recipe = tiny("{red|blue} apple | {|neon}", alternatives="all", save_every=3)
+    steps = list(imagine(recipe, zoo, folder=tmp_path))
+    assert [step.index for step in steps] == list(range(4 * 7))
+    assert {step.total for step in steps} == {4 * 7}
+    manifests = [step.artifact.manifest for step in finished(steps)]
+    assert [m.prompt for m in manifests] == [
+        "red apple | ",
+        "red apple | neon",
+        "blue apple | ",
+        "blue apple | neon",
+    ]
+    assert {m.seed for m in manifests} == {7}
+    names = [f"red-blue-apple-neon-7-{i}.png" for i in (1, 2, 3, 4)]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == names
+    frames = [path.name for path in (tmp_path / "frames").iterdir()]
+    assert sorted(frames) == ["7-1", "7-2", "7-3", "7-4"]
+    for path in (tmp_path / names[2], tmp_path / "frames" / "7-4" / "000003.png"):
+        assert replay(path, zoo).identical
+
+
+def test_words_in_brackets_change_the_picture_and_a_weight_of_1_does_not(zoo, tmp_path):
+    models = paintbox(tmp_path)
+
+    def made(prompt, **fields):
+        recipe = box_recipe(models, prompt=prompt, seed=7, **fields)
+        return finished(imagine(recipe, zoo))[0].artifact.manifest.pixel_sha256
+
+    plain, redder = made("a red blue | pink"), made("a (red:1.5) blue | pink")
+    assert made("a (red:1) blue | pink") == plain
+    assert redder != plain
+    text = made("a (red:1.5) blue | pink", emphasis=False)
+    assert text not in (plain, redder)
+    assert made(r"a \(red:1.5\) blue | pink") == text
+    assert made("a (red:1.5) blue | pink", emphasis=True) == redder

@@ -58,3 +58,8 @@ def test_a_seed_is_drawn(zoo):
 def test_mistakes(zoo, fields, said):
     with pytest.raises(RecipeError, match=said):
         imagine("x", zoo=zoo, **fields)
+
+
+def test_one_picture_is_not_all_alternatives(zoo):
+    with pytest.raises(RecipeError, match="gives one picture"):
+        imagine("{a|b}", zoo=zoo, **{**FIELDS, "alternatives": "all"})

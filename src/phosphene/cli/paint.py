@@ -87,13 +87,11 @@ def deliver(
     """
     from phosphene.core.files import make_folder
 
-    assert recipe.seed is not None
     delivered = []
-    for number, target in enumerate(targets):
-        seed = recipe.seed + number
-        sources = [folder.picture(recipe, seed)]
+    for label, target in zip(recipe.labels(), targets, strict=True):
+        sources = [folder.picture(recipe, label)]
         if recipe.video:
-            sources.append(folder.video(recipe, seed))
+            sources.append(folder.video(recipe, label))
         make_folder(target.parent)
         stem = target.stem if overwrite else _free_stem(target, sources)
         for source in sources:
@@ -153,9 +151,8 @@ def _discard_unless_useful(folder: "RunFolder") -> None:
 
 
 def _say_what_is_left(recipe: "Imagine", folder: "RunFolder") -> None:
-    assert recipe.seed is not None
-    seeds = range(recipe.seed, recipe.seed + recipe.count)
-    for path in filter(Path.is_file, (folder.picture(recipe, seed) for seed in seeds)):
+    paths = (folder.picture(recipe, label) for label in recipe.labels())
+    for path in filter(Path.is_file, paths):
         note(f"best so far: {printable(str(path))}")
     if folder.recipe.is_file():
         _say_how_to_go_on(folder)

@@ -21,6 +21,7 @@ from phosphene.core.protocols import Objective, Perceptor
 from phosphene.core.rng import Rng
 from phosphene.prompting.cutouts import Cutouts, Views
 from phosphene.prompting.prompt import Phrase
+from phosphene.prompting.weighing import embed_words
 
 Losses = Float[Tensor, " b"]
 
@@ -144,7 +145,7 @@ class PromptObjective:
         return cls(
             tuple(gazes),
             tuple(_embed_scene(scene, gaze, rng, pictures or {}) for gaze in gazes),
-            torch.tensor([phrase.weight for phrase in scene]),
+            torch.tensor([phrase.pull for phrase in scene]),
             torch.tensor([phrase.stop for phrase in scene]),
             rng.fork("views"),
             noise,
@@ -185,9 +186,9 @@ class PromptObjective:
 def _embed_scene(
     scene: Sequence[Phrase], gaze: Gaze, rng: Rng, pictures: Mapping[str, Picture]
 ) -> Float[Tensor, "m d"]:
-    """Unit embeddings of the phrases; texts go through the perceptor in one batch."""
-    texts = [phrase.text for phrase in scene if phrase.text is not None]
-    embedded = iter(gaze.perceptor.encode_text(texts) if texts else ())
+    """Unit embeddings of the phrases; plain texts go through the perceptor in one batch."""
+    texts = [phrase.words for phrase in scene if phrase.text is not None]
+    embedded = iter(embed_words(gaze.perceptor.encode_text, texts) if texts else ())
     rows = []
     for phrase in scene:
         if phrase.image is None:

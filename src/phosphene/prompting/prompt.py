@@ -1,5 +1,8 @@
 """The prompt language: `text | style | picture.png:weight:stop ^ next scene`.
 
+Three readers, one after the other: `alternatives.py` takes one of `{a|b}` wherever it stands, this
+module finds scenes, phrases and numbers, and `emphasis.py` the brackets in a phrase, `(word:1.3)`.
+
     story  = scene ("^" scene)*          scenes of a story, shown one after the other
     scene  = phrase ("|" phrase)*        phrases that pull at the picture together
     phrase = what [":" weight [":" stop]]
@@ -10,15 +13,20 @@ weight 2 and `Blade Runner: 2049` is text. What also stays text: a clock time or
 digits, write a point: `catch 22:15.0`), a URL with its port, and a number with nothing before it
 (`:3`). A `what` that ends in .png, .jpg, .jpeg or .webp and is no URL is an image prompt; its path
 is resolved by whoever opens it. Any text is a prompt: control characters and runs of white space
-become one space, empty phrases and scenes are dropped. Knows nothing of models.
+become one space, empty phrases and scenes are dropped. Brackets are plain text until `emphasised`
+reads them; they neither hold phrases together nor hide a number: `(red | blue:2)` is two phrases.
+Knows nothing of models.
 """
 
 import math
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from phosphene.core.errors import RecipeError
+from phosphene.prompting.emphasis import ESCAPE, MARKS, Span, Spans, plain, shared_weight
+from phosphene.prompting.emphasis import spans_of as read_brackets
+from phosphene.prompting.emphasis import spelled as with_brackets
 
 SCENE_MARK, PHRASE_MARK, NUMBER_MARK = "^", "|", ":"
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -41,6 +49,8 @@ class Phrase:
         weight: Strength of the pull; negative pushes away.
         stop: The pull ends where the signed distance (distance times the weight's sign, see
             `objective.spherical_distance` for its range) is below this; -inf never.
+        spans: The parts of the text, where brackets were read; `text` is then what is left without
+            brackets. None: no part stands out.
     Raises:
         RecipeError: both or neither given, a separator in the text, a weight or stop that is no
             finite number (stop may be -inf).
@@ -50,6 +60,7 @@ class Phrase:
     image: str | None = None
     weight: float = 1.0
     stop: float = UNENDING
+    spans: Spans = ()
 
     def __post_init__(self) -> None:
         what = self.text if self.image is None else self.image
@@ -66,27 +77,48 @@ class Phrase:
                 f"{_short(what)} has stop {self.stop}; use a number, for example 0.5, or none"
             )
 
+    @property
+    def words(self) -> Spans:
+        """The parts of the text; none of a picture."""
+        return self.spans or (() if self.text is None else (Span(self.text),))
+
+    @property
+    def pull(self) -> float:
+        """The weight; where all words are emphasised alike, the phrase is as a whole."""
+        shared = shared_weight(self.spans)
+        return self.weight if shared is None else self.weight * shared
+
+    def emphasised(self) -> "Phrase":
+        """The phrase with its brackets read; itself if there are none."""
+        if self.text is None or self.spans or not set(MARKS + ESCAPE) & set(self.text):
+            return self
+        spans = read_brackets(self.text)
+        return replace(self, text=plain(spans), spans=spans)
+
     def __str__(self) -> str:
-        """The shortest spelling that `parse` reads as this phrase."""
-        what = self.text if self.image is None else self.image
+        """The shortest spelling that `parse`, and then `emphasised`, read as this phrase."""
+        what = (with_brackets(self.spans) or self.text) if self.image is None else self.image
         weight, stop = _spell(self.weight), _spell(self.stop)
         spellings = [
             f"{what}",
             f"{what}:{weight}",
             f"{what}:{self.weight!r}",
             f"{what}:{weight}:{stop}",
+            # a point in both numbers is never taken for a clock time or a port
+            f"{what}:{self.weight!r}:{self.stop!r}",
         ]
         for spelling in spellings:
             if self._is_spelled(spelling):
                 return spelling
-        # a point in both numbers is never taken for a clock time or a port
-        return f"{what}:{self.weight!r}:{self.stop!r}"
+        # of emphasised words: a text in brackets is neither a picture nor ends in a number
+        return f"({what}:1):{self.weight!r}:{self.stop!r}" if self.spans else spellings[-1]
 
     def _is_spelled(self, spelling: str) -> bool:
         try:
-            return _phrase(spelling) == self
+            phrase = _phrase(spelling)
         except RecipeError:  # the text ends in what reads as a weight that is not finite
             return False
+        return phrase is not None and (phrase.emphasised() if self.spans else phrase) == self
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +135,7 @@ class Story:
         if not self.scenes or not all(self.scenes):
             raise RecipeError("a story needs at least one scene, and each scene one phrase")
         for scene in self.scenes:
-            if all(phrase.weight == 0 for phrase in scene):
+            if all(phrase.pull == 0 for phrase in scene):
                 spelled = _short(" | ".join(str(phrase) for phrase in scene))
                 raise RecipeError(f"all weights are 0 in {spelled}; give one phrase a weight")
 
@@ -111,8 +143,16 @@ class Story:
         """The scene at a turn of the story, which starts again when it has run out."""
         return self.scenes[index % len(self.scenes)]
 
+    def emphasised(self) -> "Story":
+        """The story with the brackets of its phrases read.
+
+        Raises:
+            RecipeError: a scene whose weights then are all 0.
+        """
+        return Story(tuple(tuple(p.emphasised() for p in scene) for scene in self.scenes))
+
     def __str__(self) -> str:
-        """The canonical prompt: `parse(str(story)) == story`."""
+        """The canonical prompt: `parse(str(story))`, emphasised if it was, is the story."""
         return " ^ ".join(" | ".join(str(p) for p in scene) for scene in self.scenes)
 
 
@@ -133,6 +173,12 @@ def parse(text: str) -> Story:
             f"the prompt {_short(text)} has no words; write some, for example 'green heart | flat'"
         )
     return Story(tuple(scenes))
+
+
+def with_phrase(text: str, phrase: str) -> str:
+    """The prompt with one more phrase, or several, in each of its scenes."""
+    scenes = [f"{scene.strip()} {PHRASE_MARK} {phrase}" for scene in text.split(SCENE_MARK)]
+    return f" {SCENE_MARK} ".join(scenes)
 
 
 def clean(text: str) -> str:

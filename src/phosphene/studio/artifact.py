@@ -22,6 +22,8 @@ from phosphene.core.images import (
 )
 from phosphene.studio.recipe import AnyPainting, Painting
 
+BRACES_AND_BRACKETS_ARE_TEXT = {"alternatives": "none", "emphasis": False}  # as they once were
+
 
 class Platform(BaseModel):
     """What the same recipe can give other pixels on.
@@ -97,6 +99,7 @@ class Manifest(Surroundings):
         pixel_sha256: Of size and 8-bit pixels.
         genes: What the picture was painted from, as `explore.genes_text` writes it, where it was
             found and cannot be had from a seed: breeding and editing go on from it.
+        prompt: Of this picture, where the recipe's leaves alternatives to choose among.
     """
 
     phosphene: str
@@ -107,14 +110,19 @@ class Manifest(Surroundings):
     frame: bool = False
     pixel_sha256: str
     genes: str = ""
+    prompt: str = ""
 
     @field_validator("recipe", mode="before")
     @classmethod
     def _fields_younger_than_the_picture(cls, recipe: Any) -> Any:
         """What `imagine` had no field for was not done: today's defaults may be others."""
-        if isinstance(recipe, Mapping) and recipe.get("kind") == "imagine":
+        if not isinstance(recipe, Mapping):
+            return recipe
+        if recipe.get("kind") == "imagine":
             noise = {"start_noise": recipe["cut_noise"]} if "cut_noise" in recipe else {}
-            return {"repaint_every": 0, **noise, **recipe}
+            return {"repaint_every": 0, **BRACES_AND_BRACKETS_ARE_TEXT, **noise, **recipe}
+        if isinstance(of := recipe.get("of"), Mapping) and of.get("kind") == "imagine":
+            return {**recipe, "of": {**BRACES_AND_BRACKETS_ARE_TEXT, **of}}
         return recipe
 
 
@@ -151,8 +159,13 @@ def artifact_of(
     frame: bool = False,
     *,
     genes: str = "",
+    prompt: str = "",
 ) -> Artifact:
-    """Describe a picture that was made just now."""
+    """Describe a picture that was made just now.
+
+    Args:
+        prompt: Of this picture; it is written down where it is not the recipe's.
+    """
     manifest = Manifest(
         phosphene=phosphene.__version__,
         recipe=recipe,
@@ -162,6 +175,7 @@ def artifact_of(
         frame=frame,
         pixel_sha256=pixel_hash(image),
         genes=genes,
+        prompt="" if prompt == getattr(recipe, "prompt", prompt) else prompt,
         **dict(surroundings),
     )
     return Artifact(image, manifest)

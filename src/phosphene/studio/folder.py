@@ -71,21 +71,25 @@ class RunFolder:
     def preview(self) -> Path:
         return self.path / "preview.png"
 
-    def picture(self, recipe: Imagine, seed: int) -> Path:
-        """Return where the finished picture of a seed goes."""
-        return self.path / picture_name(recipe, seed)
+    def picture(self, recipe: Imagine, label: object) -> Path:
+        """Return where a finished picture goes.
 
-    def video(self, recipe: Imagine, seed: int) -> Path:
-        """Return where the video of a seed goes."""
-        return self.picture(recipe, seed).with_suffix(f".{recipe.video}")
+        Args:
+            label: One of the recipe's `labels()`: the seed, where each seed has one picture.
+        """
+        return self.path / picture_name(recipe, label)
 
-    def frame(self, seed: int, iteration: int) -> Path:
+    def video(self, recipe: Imagine, label: object) -> Path:
+        """Return where the video of a picture goes."""
+        return self.picture(recipe, label).with_suffix(f".{recipe.video}")
+
+    def frame(self, label: object, iteration: int) -> Path:
         """Return where the frame after so many iterations goes."""
-        return self.path / "frames" / str(seed) / f"{iteration:06d}.png"
+        return self.path / "frames" / str(label) / f"{iteration:06d}.png"
 
-    def frames(self, seed: int) -> list[Path]:
-        """Return the saved frames of a seed, in order."""
-        return sorted((self.path / "frames" / str(seed)).glob("*.png"))
+    def frames(self, label: object) -> list[Path]:
+        """Return the saved frames of a picture, in order."""
+        return sorted((self.path / "frames" / str(label)).glob("*.png"))
 
     def has_checkpoint(self) -> bool:
         """Whether a run was under way here."""
@@ -114,9 +118,9 @@ class RunFolder:
             shutil.rmtree(self.path / "frames", ignore_errors=True)
 
 
-def picture_name(recipe: Imagine, seed: int) -> str:
-    """Return the file name of a picture: what it shows, and its seed."""
-    return f"{slug(recipe.title)}-{seed}.png"
+def picture_name(recipe: Imagine, label: object) -> str:
+    """Return the file name of a picture: what it shows, and which of them it is."""
+    return f"{slug(recipe.title)}-{label}.png"
 
 
 def new_run(recipe: Imagine, root: Path = RUNS) -> RunFolder:

@@ -34,7 +34,7 @@ def imagine(
     check_room(stage)
     record = record_of(folder, stage.recipe, stage.surroundings, resume)
     notes = record.cautions
-    for number in range(record.first(), recipe.count):
+    for number in range(record.first(), len(stage.wordings)):
         painting = Painting(stage, zoo, number)
         record.open(painting)
         yield from _paint(painting, record, notes)

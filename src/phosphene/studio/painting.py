@@ -32,9 +32,9 @@ class Painting:
     """
 
     def __init__(self, stage: Stage, zoo: Zoo, number: int) -> None:
-        assert stage.recipe.seed is not None
-        rng = Rng((stage.recipe.seed + number,), "/imagine")
-        self.stage, self.number = stage, number
+        self.stage = stage = stage.of_picture(number)
+        self.number = number
+        rng = Rng((stage.seed,), "/imagine")
         self.optimisation = Optimisation(
             stage.decoder,
             start(stage, zoo, rng.fork("start")),
@@ -46,8 +46,7 @@ class Painting:
     @property
     def seed(self) -> int:
         """Of this picture."""
-        assert self.stage.recipe.seed is not None
-        return self.stage.recipe.seed + self.number
+        return self.stage.seed
 
     @property
     def iterations(self) -> int:
@@ -107,6 +106,7 @@ class Painting:
             self.stage.surroundings,
             frame,
             genes="" if frame else self._genes(),
+            prompt=self.stage.wordings[self.number].prompt,
         )
 
     def _genes(self) -> str:
@@ -119,7 +119,7 @@ class Painting:
     def _place(self, index: int) -> tuple[int, int]:
         """Index among all steps of the recipe, and their number."""
         steps = self.stage.settings.iterations + 1
-        return self.number * steps + index, self.stage.recipe.count * steps
+        return self.number * steps + index, len(self.stage.wordings) * steps
 
     def _move_camera(self) -> None:
         """In a zoom, look from elsewhere every few iterations and go on from what is seen."""

@@ -136,6 +136,8 @@ def imagine(
         raise RecipeError(
             "count: imagine() gives one picture; call it once a seed, or use run() for many"
         )
+    if fields.get("alternatives") == "all":
+        raise RecipeError("alternatives: imagine() gives one picture; use run() to paint all")
     return pictures_of("imagine", {"prompt": prompt, "seed": seed, **fields}, zoo, device)[0]
 
 

@@ -107,7 +107,7 @@ class FolderRecord:
         assert step.images is not None
         made = painting.iterations - 1  # the step's picture is the one before it
         if self.frame_every and made % self.frame_every == 0:
-            painting.frame(step).save(self.folder.frame(painting.seed, made))
+            painting.frame(step).save(self.folder.frame(self._label(painting.number), made))
         now = time.monotonic()
         if now - self._shown >= PREVIEW_SECONDS or not self.folder.preview.exists():
             save_png(step.images[0], self.folder.preview)
@@ -119,19 +119,22 @@ class FolderRecord:
 
     def keep(self, artifact: Artifact) -> None:
         """Save a picture; with a video of its frames, if it is finished and one is wanted."""
-        seed, made = artifact.manifest.seed, artifact.manifest.iterations
-        artifact.save(self.folder.picture(self.recipe, seed))
+        label, made = self._label(artifact.manifest.index), artifact.manifest.iterations
+        artifact.save(self.folder.picture(self.recipe, label))
         if made < (self.recipe.iterations or 0):
             return
         if self.frame_every:
-            artifact.save(self.folder.frame(seed, made))
+            artifact.save(self.folder.frame(label, made))
         if self.recipe.video:
-            path = self.folder.video(self.recipe, seed)
-            write_video(self.folder.frames(seed), path, self.recipe.fps)
+            path = self.folder.video(self.recipe, label)
+            write_video(self.folder.frames(label), path, self.recipe.fps)
 
     def close(self) -> None:
         """Remove what only an unfinished run needs."""
         self.folder.tidy(keep_frames=self.recipe.save_every is not None)
+
+    def _label(self, number: int) -> str:
+        return self.recipe.labels()[number]
 
     def _compare(self, then: Surroundings) -> tuple[str, ...]:
         """Refuse to go on with other files; say what of the platform is not as it was."""

@@ -31,12 +31,13 @@ from phosphene.prompting.objective import (
     weighted_sum,
 )
 from phosphene.prompting.optimise import ObjectiveAt, Optimising
-from phosphene.prompting.prompt import Phrase, Story, parse
+from phosphene.prompting.prompt import Phrase, Story
 from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Platform, Surroundings
 from phosphene.studio.defaults import BLANKS, STEERING, Defaults, defaults_of
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.fields import split_weight
+from phosphene.studio.wording import Wording, scenes_of, wordings_of
 from phosphene.zoo import Zoo
 from phosphene.zoo.fetch import beside, identity, with_needs
 
@@ -73,6 +74,8 @@ class Stage:
 
     Args:
         recipe: Complete: fields that were left to the model are filled in.
+        wordings: What each of the pictures is to show.
+        number: Of the picture that is painted, from 0.
         pictures: The opened pictures of image prompts, by path.
         init: The picture to start from, c h w, as it was read.
         sketches: Name of the model that holds starts, where the recipe may use one.
@@ -80,13 +83,28 @@ class Stage:
     """
 
     recipe: Imagine
-    story: Story
+    wordings: tuple[Wording, ...]
     decoder: Canvas | Steered
     gazes: tuple[Gaze, ...]
     pictures: Mapping[str, Picture]
     init: Picture | None
     sketches: str | None
     surroundings: Surroundings
+    number: int = 0
+
+    def of_picture(self, number: int) -> "Stage":
+        """The stage of one picture of the recipe."""
+        return replace(self, number=number)
+
+    @property
+    def seed(self) -> int:
+        """Of the picture."""
+        return self.recipe.all_seeds()[self.number]
+
+    @property
+    def story(self) -> Story:
+        """What the picture is to show."""
+        return self.wordings[self.number].story
 
     @property
     def size(self) -> tuple[int, int]:
@@ -211,9 +229,10 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         WeightsError: weights are not here, or damaged.
         DeviceError: no such device.
     """
-    story = _with_image_prompts(parse(recipe.prompt), recipe.image_prompts)
+    wordings = wordings_of(recipe)
     place = resolve_device(device)
-    paths = {phrase.image for scene in story.scenes for phrase in scene if phrase.image}
+    scenes = [scene for wording in wordings for scene in wording.story.scenes]
+    paths = {phrase.image for scene in scenes for phrase in scene if phrase.image}
     pictures = {path: open_image(Path(path)) for path in sorted(paths)}
     init = open_image(Path(recipe.init_image)) if recipe.init_image else None
     if init is None and recipe.init_weight:
@@ -224,10 +243,10 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     models = model_hashes(filter(None, names), zoo)
 
     decoder, own = METHODS[recipe.method](recipe, zoo, place)
-    recipe = _complete(recipe, story, own)
+    recipe = _complete(recipe, own)
     return Stage(
         recipe=recipe,
-        story=story,
+        wordings=wordings,
         decoder=decoder,
         gazes=tuple(_gaze(recipe, zoo.load(name, place), name, w) for name, w in judges),
         pictures=pictures,
@@ -297,18 +316,11 @@ def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     return cards[0].name if cards else None
 
 
-def _with_image_prompts(story: Story, entries: Iterable[str]) -> Story:
-    """Add the recipe's image prompts to every scene."""
-    named = [split_weight(entry) for entry in entries]
-    added = tuple(Phrase(image=path, weight=weight) for path, weight in named)
-    return Story(tuple(scene + added for scene in story.scenes))
-
-
-def _complete(recipe: Imagine, story: Story, own: Own) -> Imagine:
+def _complete(recipe: Imagine, own: Own) -> Imagine:
     """Fill in what the recipe leaves to the model, so that it means the same for ever."""
     default = own.defaults
     iterations = recipe.iterations or default.iterations
-    share = -(-iterations // len(story.scenes))
+    share = -(-iterations // scenes_of(recipe))
     return recipe.model_copy(
         update={
             "iterations": iterations,

@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
+from phosphene.prompting.emphasis import Span, Spans
 from phosphene.prompting.flow import NUM_COPIES, draw
 from phosphene.prompting.optimise import Optimisation
 from phosphene.prompting.sketches import Sketchbook, extend
 from phosphene.prompting.steering import Steered
+from phosphene.prompting.weighing import embed_words
 from phosphene.studio.stage import Stage
 from phosphene.zoo import Zoo
 
@@ -51,13 +53,12 @@ def _auto(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
 
 def _seek(stage: Stage, zoo: Zoo) -> Strategy:
     """How a start is found for lack of a better one."""
-    return _retrieval if _words(stage) and sketchbook_of(stage, zoo) is not None else _codebook
+    return _retrieval if _asked(stage) and sketchbook_of(stage, zoo) is not None else _codebook
 
 
-def _words(stage: Stage) -> list[str]:
+def _asked(stage: Stage) -> list[Spans]:
     """What the first scene asks for in words, by phrase; none if it asks by pictures alone."""
-    scene = stage.story.scenes[0]
-    return [p.text for p in scene if p.text is not None and p.weight > 0]
+    return [p.words for p in stage.story.scenes[0] if p.text is not None and p.pull > 0]
 
 
 def _image(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
@@ -117,10 +118,12 @@ def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
         raise Unsupported(
             f"start: no sketches come with {stage.recipe.model[:80]!r}; use 'codebook' or 'best-of'"
         )
-    words = _words(stage)
-    if not words:
+    phrases = _asked(stage)
+    if not phrases:
         raise RecipeError("start: 'retrieval' looks for words, and the prompt has pictures alone")
-    target = zoo.load(TEXT).encode([words[0], ", ".join(words)]).mean(dim=0).cpu()
+    whole = [span for words in phrases for span in (*words, Span(", "))][:-1]
+    encode = zoo.load(TEXT).encode
+    target = embed_words(encode, [phrases[0], tuple(whole)]).mean(dim=0).cpu()
     canvas = stage.canvas
     with torch.no_grad():
         near = book.choose(target, rng, NUM_SKETCHES)[0]

@@ -70,3 +70,15 @@ def test_what_is_out_of_range_is_refused(field, value):
 def test_its_files_are_named_after_the_words_and_seeds():
     recipe = Imagine(prompt="a fox", seed=7, count=2)
     assert (recipe.title, recipe.labels(), recipe.all_seeds()) == ("a fox", ["7", "8"], (7, 8))
+
+
+def test_too_many_combinations_are_refused_in_a_line():
+    assert len(Imagine(prompt="{a|b}" * 6, alternatives="all").all_seeds()) == 64
+    for prompt, count, said in (
+        ("{a|b}" * 7, 1, "128 combinations; all of them"),
+        ("{a|b}" * 5, 3, "32 combinations for each of 3 seeds"),
+        ("{a|b}" * 2000, 1, "more than a billion combinations"),
+    ):
+        with pytest.raises(ValidationError, match=said):
+            Imagine(prompt=prompt, count=count, alternatives="all")
+        assert len(Imagine(prompt=prompt, count=count).all_seeds()) == count

@@ -5,7 +5,7 @@ import pytest
 from phosphene.core.errors import RecipeError
 from phosphene.studio.recipe import Imagine, Sample, Sheet
 from phosphene.studio.recipe_text import dump_recipe, load_recipe, parse_recipe
-from phosphene.studio.recipes.sheet import Vary, sheet_fields, vary
+from phosphene.studio.recipes.sheet import Vary, listed, sheet_fields, vary
 
 
 @pytest.mark.parametrize(
@@ -101,3 +101,13 @@ def test_mistakes(fields, said):
         parse_recipe({"kind": "sheet", "of": {"kind": "sample"}, **fields})
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_lists_between_semicolons():
+    assert listed("red apple; dog, face ;; x ") == ["red apple", "dog, face", "x"]
+
+
+def test_a_sheet_has_one_picture_a_cell():
+    of = {"kind": "imagine", "prompt": "{a|b}", "alternatives": "all"}
+    with pytest.raises(RecipeError, match=r"of\.alternatives: should be random"):
+        parse_recipe({"kind": "sheet", "vary": ["seed=1-2"], "of": of})

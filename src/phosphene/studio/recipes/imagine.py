@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from phosphene.prompting.alternatives import num_combinations
 from phosphene.studio.recipes.base import Painting, Plain
 from phosphene.studio.recipes.fields import (
     Every,
@@ -21,8 +22,10 @@ Method = Literal["vqgan-clip", "gan-clip"]
 Optimiser = Literal[
     "adam", "novograd", "pyramid", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
 ]
+Alternatives = Literal["random", "all", "none"]
 CutPolicy = Literal["random", "overview+inner", "whole"]
 Start = Literal["auto", "clouds", "codebook", "flow", "retrieval", "best-of", "image", "draw"]
+MAX_PICTURES = 64
 
 
 class Zoom(Plain):
@@ -43,7 +46,16 @@ class Imagine(Painting):
     kind: Literal["imagine"] = "imagine"
     prompt: Prompt = Field(
         description="phrases between |, each `text`, `text:weight` or `text:weight:stop`; "
-        "a phrase may name an image file; ^ separates the scenes of a story"
+        "a phrase may name an image file; ^ separates the scenes of a story; {a|b} is one of the "
+        "two, (word:1.3) counts more"
+    )
+    alternatives: Alternatives = Field(
+        "random",
+        description="of {a|b} in the prompt: random = each picture takes one by its seed, all = "
+        "every combination is painted, none = braces are text",
+    )
+    emphasis: bool = Field(
+        True, description="(word), [word] and (word:1.3) weigh words of a phrase; false = text"
     )
     method: Method = Field("vqgan-clip", description="how the picture is found")
     model: Location = Field("emoji-vqgan", description="the model that paints: a name or a path")
@@ -62,7 +74,7 @@ class Imagine(Painting):
         None, description="fixes the picture; none = one is drawn and written down"
     )
     count: int = Field(
-        1, ge=1, le=64, description="pictures; the i-th is the sole picture of seed + i"
+        1, ge=1, le=MAX_PICTURES, description="pictures; the i-th is the sole picture of seed + i"
     )
     init_image: Location | None = Field(None, description="a picture to start from")
     init_weight: Weight = Field(0.0, description="pull back towards the picture started from")
@@ -116,14 +128,39 @@ class Imagine(Painting):
         demand_room(self.seed, self.count)
         return self
 
+    @model_validator(mode="after")
+    def _combinations_are_few(self) -> Self:
+        number = self.num_combinations
+        if number * self.count > MAX_PICTURES:
+            each = f" for each of {self.count} seeds" if self.count > 1 else ""
+            shown = number if number < 10**9 else "more than a billion"
+            raise ValueError(
+                f"alternatives: the prompt has {shown} combinations{each}; all of them would be "
+                f"more than {MAX_PICTURES} pictures: use fewer, or alternatives=random"
+            )
+        return self
+
+    @property
+    def num_combinations(self) -> int:
+        """Pictures of each seed."""
+        return num_combinations(self.prompt) if self.alternatives == "all" else 1
+
     @property
     def title(self) -> str:
         """The words."""
         return self.prompt
 
     def all_seeds(self) -> tuple[int, ...]:
-        """The seed of each picture."""
-        return tuple((self.seed or 0) + i for i in range(self.count))
+        """The seed of each picture; all combinations of one seed stand together."""
+        first, each = self.seed or 0, self.num_combinations
+        return tuple(first + i // each for i in range(self.count * each))
+
+    def labels(self) -> list[str]:
+        """Their seeds; and where a seed has several pictures, which one of them."""
+        seeds, each = self.all_seeds(), self.num_combinations
+        if each == 1:
+            return [str(seed) for seed in seeds]
+        return [f"{seed}-{i % each + 1}" for i, seed in enumerate(seeds)]
 
     def with_seed(self) -> Self:
         """The recipe with a seed: its own, or one drawn now."""

@@ -21,7 +21,7 @@ SHORT = {
     "scale": "truncation_scale",
     "class": "classes",
 }  # what people write, and the field that they mean
-NOT_VARIED = ("kind", "count", "seeds", "layout", "columns", "video", "save_every")
+NOT_VARIED = ("kind", "count", "alternatives", "seeds", "layout", "columns", "video", "save_every")
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
 _STEPS = re.compile(r"([-+.\de]+):([-+.\de]+):(\d+)")
@@ -127,6 +127,8 @@ class Sheet(Painting):
                 raise ValueError(f"vary: a sheet cannot vary {axis.field!r}; try seed=0-7")
         if self.of.count != 1 or getattr(self.of, "seeds", None) is not None:
             raise ValueError("of: should ask for one picture; vary the seed instead")
+        if isinstance(self.of, Imagine) and self.of.alternatives == "all":
+            raise ValueError("of.alternatives: should be random; to see all, vary the prompt")
         if isinstance(self.of, Sample) and self.of.layout != "files":
             raise ValueError("of.layout: should be files; the sheet is the grid")
         if self.num_cells > MAX_CELLS:
@@ -159,6 +161,11 @@ class Sheet(Painting):
         """The recipe with a seed for what is varied, drawn now if it has none and none varies."""
         seeded = self.of if any(a.field == "seed" for a in self.vary) else self.of.with_seed()
         return self if seeded is self.of else self.model_copy(update={"of": seeded})
+
+
+def listed(text: str) -> list[str]:
+    """Read `red apple; dog face` as a list of values that may hold commas."""
+    return [value.strip() for value in text.split(";") if value.strip()]
 
 
 def sheet_fields(entries: Sequence[str], of: Mapping[str, Any]) -> dict[str, Any]:
