@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from phosphene.studio.artifact import read_artifact
 from tests.cli.conftest import TINY
 from tests.studio.gan_zoo import save_styled
 
@@ -43,6 +44,8 @@ def test_fields_are_listed(phosphene):
         (("--vary", "psi=-1:1:3"), "truncation_psi: '-1' should be greater"),
         (("--vary", "style=flat"), "a style follows a prompt"),
         (("--vary", "seed=1", "--set", "count=2"), "of: should ask for one picture"),
+        (("--prompts", " ; ", "--styles", "flat"), "prompt takes 0 values"),
+        (("--prompts", "a", "--styles", "b", "--seeds", "1-2"), "vary:"),
         (("--vary", "seed=1", "--set", "sed=2"), "unknown key 'sed'"),
     ],
 )
@@ -51,3 +54,18 @@ def test_mistakes(phosphene, styled, arguments, message):
     assert said.code == 2
     assert message in said.err
     assert not list(Path().glob("*.png"))
+
+
+def test_prompts_and_styles(phosphene):
+    settings = [part for part in TINY if "=" in part]
+    changes = [word for setting in [*settings, "iterations=1"] for word in ("--set", setting)]
+    lists = ("--prompts", "red apple; dog, face", "--styles", "painting; neon; mosaic")
+    said = phosphene("sheet", "tiny-vqgan", *lists, "--seed", "7", *changes)
+    assert said.code == 0, said.err
+    assert said.out == "red-apple-dog-face-by-style-and-prompt-7.png\n"
+    recipe = read_artifact(Path(said.out.strip())).manifest.recipe
+    assert [(axis.field, axis.values) for axis in recipe.vary] == [
+        ("style", ("painting", "neon", "mosaic")),
+        ("prompt", ("red apple", "dog, face")),
+    ]
+    assert phosphene("replay", said.out.strip()).out == "identical\n"

@@ -1,5 +1,6 @@
 """`phosphene sheet`: any field of a recipe against any other, as a table of pictures."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,14 @@ def sheet(
     prompt: Annotated[
         str | None, typer.Option(help="What to paint; without one the pictures are samples.")
     ] = None,
+    prompts: Annotated[
+        str | None,
+        typer.Option(help='The same as --vary prompt=PROMPTS, between semicolons: "fox; red owl".'),
+    ] = None,
+    styles: Annotated[
+        str | None,
+        typer.Option(help='Words that follow a prompt, across: "painting; neon; pixel art".'),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of all pictures; one is drawn if not given.")
     ] = None,
@@ -46,9 +55,13 @@ def sheet(
     """
     from phosphene.studio.recipe import Imagine, Sample, Sheet
     from phosphene.studio.recipe_text import parse_recipe, recipe_with
-    from phosphene.studio.recipes.sheet import sheet_fields
+    from phosphene.studio.recipes.sheet import listed, sheet_fields
 
     entries = [*(vary or []), *([f"seed={seeds}"] if seeds else [])]
+    # styles run across, prompts down
+    for field, values in (("prompt", prompts), ("style", styles)):
+        if values is not None:
+            entries.insert(0, f"{field}={json.dumps(listed(values))}")
     fields = sheet_fields(entries, {"prompt": prompt, "model": model, "seed": seed})
     if changes == ["help"]:
         describe(Imagine if fields["of"]["kind"] == "imagine" else Sample)

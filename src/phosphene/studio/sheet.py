@@ -5,12 +5,14 @@ where seed 3 meets psi 0.5.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.lettering import labelled
 from phosphene.core.protocols import Step
+from phosphene.prompting.prompt import with_phrase
 from phosphene.studio.artifact import Artifact, Manifest, Surroundings, artifact_of
 from phosphene.studio.craft import Craft, Painted, craft_of
 from phosphene.studio.recipe import Imagine, Painting, Sample, Sheet
@@ -18,6 +20,7 @@ from phosphene.studio.recipe_text import recipe_with
 from phosphene.studio.recipes.sheet import SHORT, STYLE, Vary
 from phosphene.zoo import Zoo
 
+Varied = TypeVar("Varied", Sample, Imagine, Sample | Imagine)
 SPEAK_FOR_THEMSELVES = ("prompt", STYLE, "classes", "model", "method")  # labels without a name
 
 
@@ -70,8 +73,7 @@ def cell_of(recipe: Sheet, values: Mapping[str, str]) -> Sample | Imagine:
         return cell
     if not isinstance(cell, Imagine):
         raise RecipeError("vary: a style follows a prompt; give one, or vary another field")
-    scenes = [f"{scene.strip()} | {values[STYLE]}" for scene in cell.prompt.split("^")]
-    return recipe_with(cell, {"prompt": " ^ ".join(scenes)})
+    return recipe_with(cell, {"prompt": with_phrase(cell.prompt, values[STYLE])})
 
 
 def _combinations(recipe: Sheet) -> list[dict[str, str]]:
@@ -88,17 +90,22 @@ def _laid_out(recipe: Sheet, artifacts: list[Artifact]) -> Artifact:
     images = [artifact.image for artifact in artifacts]
     rows = [images[start : start + width] for start in range(0, len(images), width)]
     image = labelled(rows, [label for axis in down for label in _labels(axis)], _labels(across))
+    of = completed(recipe.of, [artifact.manifest.recipe for artifact in artifacts])
+    whole = recipe.model_copy(update={"of": of})
+    return artifact_of(image, whole, 0, 1, surroundings_of(artifacts))
+
+
+def surroundings_of(artifacts: Sequence[Artifact]) -> Surroundings:
+    """What decides the pixels of pictures that were painted together, at least one."""
     manifests = [artifact.manifest for artifact in artifacts]
-    surroundings = Surroundings(
+    return Surroundings(
         models={name: text for m in manifests for name, text in m.models.items()},
         inputs={name: text for m in manifests for name, text in m.inputs.items()},
         platform=manifests[0].platform,
     )
-    whole = recipe.model_copy(update={"of": _completed(recipe.of, [m.recipe for m in manifests])})
-    return artifact_of(image, whole, 0, 1, surroundings)
 
 
-def _completed(of: Sample | Imagine, cells: list[Painting]) -> Sample | Imagine:
+def completed(of: Varied, cells: Sequence[Painting]) -> Varied:
     """Fill in what the recipe left to the model, where all pictures were given the same."""
     filled = {}
     for name in type(of).model_fields:
