@@ -16,6 +16,7 @@ from phosphene.cli.breed import breed
 from phosphene.cli.data import app as data_app
 from phosphene.cli.edit import edit
 from phosphene.cli.imagine import imagine
+from phosphene.cli.incantation import incantation
 from phosphene.cli.invert import invert
 from phosphene.cli.mix import mix
 from phosphene.cli.models import app as models_app
@@ -43,6 +44,7 @@ app.command("sample")(sample)
 app.command("walk")(walk)
 app.command("mix")(mix)
 app.command("sheet")(sheet)
+app.command("incantation")(incantation)
 app.command("breed")(breed)
 app.command("edit")(edit)
 app.command("invert")(invert)

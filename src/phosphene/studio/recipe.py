@@ -15,6 +15,7 @@ from phosphene.studio.recipes.base import Painting, Recipe
 from phosphene.studio.recipes.breed import Breed
 from phosphene.studio.recipes.edit import Edit
 from phosphene.studio.recipes.imagine import Imagine, Zoom
+from phosphene.studio.recipes.incantation import Incantation
 from phosphene.studio.recipes.invert import Invert
 from phosphene.studio.recipes.mix import Mix
 from phosphene.studio.recipes.sample import Sample
@@ -29,6 +30,7 @@ HOMES: dict[type[Recipe], str] = {
     Sample: "phosphene.studio.sample",
     Breed: "phosphene.studio.breed",
     Edit: "phosphene.studio.edit",
+    Incantation: "phosphene.studio.incantation",
     Invert: "phosphene.studio.invert",
     Sheet: "phosphene.studio.sheet",
     Train: "phosphene.studio.train",
@@ -54,6 +56,7 @@ __all__ = [
     "Breed",
     "Edit",
     "Imagine",
+    "Incantation",
     "Invert",
     "Mix",
     "Painting",
