@@ -58,7 +58,7 @@ def test_styled_ones_know_their_mean_style(card, tmp_path) -> None:
     if not hasattr(made.network, "synthesis"):
         return
     assert float(made.w_avg.abs().max()) > 0
-    z = made.draw(Rng.from_seed(0, 64))
-    w = made.map(z).data[:, 0]
+    rng = Rng.from_seed(0, 64)
+    w = made.map(made.draw(rng), made.any_condition(rng)).data[:, 0]
     spread = (w - w.mean(0)).square().mean().sqrt()
     assert (made.w_avg - w.mean(0)).square().mean().sqrt() < spread  # tracked, not left at zero
