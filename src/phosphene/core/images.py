@@ -1,33 +1,60 @@
 """Images: the one place where value ranges and file formats meet.
 
 Inside the library a picture is float32 in [-1, 1], `b c h w`, RGB. uint8, PIL and PNG exist only
-here. A PNG carries the recipe that made it in a text chunk named `phosphene`.
+here and in `image_files.py`, which opens files without torch. A PNG carries the recipe that made it
+in a text chunk named `phosphene`.
 """
 
 import hashlib
 import io
 import math
-import os
-import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from PIL import Image, ImageOps, PngImagePlugin
+from PIL import Image, PngImagePlugin
 from torch import Tensor
 
-from phosphene.core.errors import ImageError, RecipeError
+from phosphene.core.errors import RecipeError
 from phosphene.core.files import write_bytes
+from phosphene.core.image_files import (
+    MAX_PIXELS,
+    MAX_RECIPE_BYTES,
+    READABLE,
+    RECIPE_KEY,
+    opaque,
+    open_pil,
+    read_recipe,
+)
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_RECIPE_BYTES",
+    "READABLE",
+    "RECIPE_KEY",
+    "Images",
+    "Picture",
+    "fit",
+    "from_pil",
+    "from_uint8",
+    "grid",
+    "on_white",
+    "opaque",
+    "open_image",
+    "open_pil",
+    "pixel_hash",
+    "png_bytes",
+    "read_recipe",
+    "resize",
+    "save_png",
+    "to_pil",
+    "to_uint8",
+]
 
 Images = Float[Tensor, "b c h w"]
 Picture = Float[Tensor, "c h w"]
-
-MAX_PIXELS = 64_000_000
-MAX_RECIPE_BYTES = 1_000_000  # Pillow refuses to open a PNG with a larger text chunk
-READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-RECIPE_KEY = "phosphene"
 
 
 def to_uint8(images: Float[Tensor, "... c h w"]) -> UInt8[Tensor, "... c h w"]:
@@ -62,65 +89,6 @@ def on_white(images: Images) -> Float[Tensor, "b 3 h w"]:
         share = (images[:, 3:].clamp(-1, 1) + 1) / 2
         return images[:, :3] * share + (1 - share)
     return images.expand(-1, 3, -1, -1)
-
-
-def opaque(image: Image.Image) -> Image.Image:
-    """Lay a transparent PIL image on white; others stay."""
-    if not image.has_transparency_data:
-        return image
-    image = image.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-
-
-def open_pil(source: Path | bytes) -> Image.Image:
-    """Open and fully decode a picture, turned upright by its EXIF tag, 8 bits a channel.
-
-    Raises:
-        ImageError: missing, unreadable, truncated, of another format, with 32-bit pixels, or
-            above 64 megapixels.
-    """
-    name = "the image given" if isinstance(source, bytes) else repr(str(source)[:300])
-    try:
-        if isinstance(source, Path) and not os.path.isfile(source):
-            raise ImageError(f"no image at {name}; check the path")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata that we do not use
-            file = io.BytesIO(source) if isinstance(source, bytes) else source
-            with Image.open(file, formats=READABLE) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise ImageError(
-                        f"{name} has {width} x {height} pixels; at most {MAX_PIXELS:,} are read"
-                    )
-                if image.mode in ("I", "F"):
-                    raise ImageError(f"{name} has 32-bit pixels; save it with 8 or 16 bits")
-                image.load()
-                return _eight_bit(_upright(image))
-    except ImageError:
-        raise
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"{name} has hundreds of millions of pixels; at most {MAX_PIXELS:,} are read"
-        ) from None
-    except Exception as error:  # damaged files make Pillow's readers raise almost anything
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        if "cannot identify" in reason:
-            reason = f"not a picture in a known format ({', '.join(READABLE)})"
-        raise ImageError(f"cannot read {name}: {reason}") from None
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # a damaged EXIF block must not cost the picture
-        return image.copy()
-
-
-def _eight_bit(image: Image.Image) -> Image.Image:
-    if not image.mode.startswith("I;16"):
-        return image
-    # Pillow's own conversion clips at 255 and turns 16-bit greys white
-    return Image.fromarray(np.round(np.asarray(image) / 257).astype(np.uint8))
 
 
 def open_image(source: Path | bytes, mode: str = "RGB") -> Picture:
@@ -186,20 +154,6 @@ def save_png(image: Picture, path: Path, recipe: str | None = None) -> None:
         StorageError: disk full, folder not writable.
     """
     write_bytes(path, png_bytes(image, recipe))
-
-
-def read_recipe(path: Path) -> str:
-    """Return the recipe (JSON text) that a PNG carries.
-
-    Raises:
-        ImageError: unreadable, or made elsewhere and without a recipe.
-    """
-    text = open_pil(path).info.get(RECIPE_KEY)
-    if not isinstance(text, str):
-        raise ImageError(
-            f"{str(path)!r} carries no phosphene recipe; only pictures made by phosphene replay"
-        )
-    return text
 
 
 def pixel_hash(image: Picture) -> str:
