@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from tests.rules.syntax import ROOT, listed
 
 # extras whose libraries come with later issues, when something uses and tests them
-UNPINNED_EXTRAS = {"studio", "cluster", "stories"}
+UNPINNED_EXTRAS = {"cluster", "stories"}
 # folders at the root of a machine that no clone has
 MACHINE_PATH = re.compile(r"(?<![\w./-])/(?:root|work|home/\w+|Users/\w+)/[\w.]")
 TEXT = {".py", ".md", ".toml", ".txt", ".yml", ".yaml", ".json", ".cfg", ".sh", ""}

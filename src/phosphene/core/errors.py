@@ -6,6 +6,9 @@
         LatentMismatch                a latent meets a model it does not belong to
         Unsupported                   the model lacks what the request needs
         ImageError                    a picture cannot be read, or is too large
+        NotFound                      no job, picture or collection of that id
+        WrongState                    it cannot become what is asked for from what it is
+        TooMany                       the queue is full
       WeightsError                    a weight file cannot be used
         HashMismatch                  its sha256 is not the card's
         CheckpointError               it is truncated, malformed or of another architecture
@@ -49,6 +52,18 @@ class Unsupported(RecipeError):
 
 class ImageError(RecipeError):
     """A picture cannot be read, is too large, or carries no recipe."""
+
+
+class NotFound(RecipeError):
+    """No job, picture or collection of that id."""
+
+
+class WrongState(RecipeError):
+    """It cannot become what is asked for from what it is, as a finished job cannot be paused."""
+
+
+class TooMany(RecipeError):
+    """The queue is full; later there may be room."""
 
 
 class WeightsError(PhospheneError):
