@@ -21,6 +21,30 @@ register_judge()
 record.CHECKPOINT_SECONDS = 0.0
 main()
 """
+# a worker of the queue, the same way; every step is an event
+WORKER = """
+import sys
+import threading
+from pathlib import Path
+from tests.studio.fakes import register_judge
+from phosphene.studio import carrying, record
+from phosphene.studio.worker import Post, work
+register_judge()
+record.CHECKPOINT_SECONDS = 0.0
+carrying.EVENT_SECONDS = 0.0
+share, home, token = sys.argv[1:]
+work(Post(Path(share), None, "cpu", Path(home), token), threading.Event())
+"""
+
+
+def start_worker(share: Path, home: Path, token: str = "test") -> subprocess.Popen[str]:
+    """Start a worker of the studio in a folder; SIGTERM ends it when its job is given back."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(share), str(home), token],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def start(arguments: Sequence[str], folder: Path, home: Path) -> subprocess.Popen[str]:

@@ -1,0 +1,151 @@
+"""Workers: what ends a job, what a wish does, and what is left after `kill -9` at any moment."""
+
+import random
+import signal
+import time
+
+import pytest
+
+from phosphene.core.errors import RecipeError
+from phosphene.studio import worker as module
+from phosphene.studio.carrying import Stopped
+from phosphene.studio.job import ENDED, State
+from phosphene.studio.job_events import read_events
+from phosphene.studio.leases import MAX_DEATHS, LeaseLost, Pace
+from phosphene.studio.repair import repair
+from phosphene.studio.worker import Pulse, attempt
+from tests.studio.fakes import tiny
+from tests.studio.processes import start_worker
+from tests.studio.studios import studio_in, wanted
+
+
+def claimed(studio):
+    studio.jobs.submit(wanted())
+    return studio.leases.claim("elsewhere:1:a")
+
+
+@pytest.mark.parametrize(
+    ("raised", "state"),
+    [
+        (None, State.DONE),
+        (RecipeError("no such model"), State.FAILED),
+        (ZeroDivisionError("a fault of ours"), State.FAILED),
+        (MemoryError(), State.FAILED),
+        (Stopped(State.PAUSED), State.PAUSED),
+        (Stopped(State.CANCELLED), State.CANCELLED),
+        (Stopped(State.QUEUED), State.QUEUED),
+        (LeaseLost("somebody else"), State.RUNNING),
+    ],
+)
+def test_how_a_job_ends(studio, raised, state):
+    job, held = claimed(studio)
+    run = studio.store.run_of(job.id)
+    run.mkdir(parents=True)
+
+    def carry() -> Pace:
+        if raised is not None:
+            raise raised
+        return Pace(1.0, 0.5)
+
+    attempt(studio, job, held, carry)
+    assert studio.jobs.get(job.id).state is state
+    assert run.exists() == (state not in ENDED)
+
+
+def until(condition, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+def test_a_pulse_extends_the_lease_and_hears_wishes(studio, clock, monkeypatch):
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.01)
+    job, held = claimed(studio)
+    leaving = []
+    with Pulse(studio, held, lambda: bool(leaving)) as pulse:
+        clock.now += 20
+        until(lambda: studio.jobs.get(job.id).lease_until > clock.now + 29)
+        assert pulse.wish() is None
+        studio.jobs.pause(job.id)
+        until(lambda: pulse.wish() is State.PAUSED)
+        studio.jobs.resume(job.id)
+        until(lambda: pulse.wish() is None)
+        leaving.append(True)
+        until(lambda: pulse.wish() is State.QUEUED)
+        studio.leases.give_back(held)
+        with pytest.raises(LeaseLost):
+            until(lambda: pulse.wish() == "never", 10)
+
+
+def test_a_step_that_does_not_end_is_broken_off(studio, monkeypatch):
+    monkeypatch.setattr(module, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.05)
+    codes = []
+    job, held = claimed(studio)
+    pulse = Pulse(studio, held, lambda: False)
+
+    def end(code: int) -> None:
+        codes.append(code)
+        pulse._over.set()  # the real one ends the process, and with it this thread
+
+    monkeypatch.setattr(module.os, "_exit", end)
+    with pulse:
+        studio.jobs.cancel(job.id)
+        until(lambda: codes)
+    assert codes == [module.STUBBORN]
+    assert studio.jobs.get(job.id).state is State.CANCELLED
+
+
+def killed_at_random_moments(folder, home, moments: int, jobs: int) -> None:
+    """Whatever is killed: no job is lost, none is done twice, disk and database agree."""
+    dice = random.Random(moments)
+    studio = studio_in(folder)
+    recipes = [tiny(f"thing {i}", iterations=25, count=2, seed=i) for i in range(jobs)]
+    ids = [studio.jobs.submit(recipe).id for recipe in recipes]
+
+    def has_begun() -> bool:
+        return bool(studio.jobs.listed([State.RUNNING])) or not studio.jobs.waiting()
+
+    for _ in range(moments):
+        process = start_worker(folder, home)
+        until(has_begun)
+        time.sleep(dice.uniform(0, 0.6))
+        process.kill()
+        process.communicate()
+        studio.leases.reclaim()
+    process = start_worker(folder, home)
+    until(lambda: all(studio.jobs.get(job).state in ENDED for job in ids), 300)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    for number, job in enumerate(ids):
+        check(studio, job, number)
+    repair(studio)  # raises if they do not agree after
+    assert repair(studio).is_clean
+    studio.close()
+
+
+def check(studio, job: str, number: int) -> None:
+    found, made = studio.jobs.get(job), studio.gallery.made_by(job)
+    events = read_events(studio.database, job=job)
+    ends = [e for e in events if e.kind == "state" and e.data["state"] in ENDED]
+    assert len(ends) == 1
+    pictures = [e.data["artifact"] for e in events if e.kind == "picture"]
+    assert sorted(pictures) == sorted(made.values())
+    if found.deaths < MAX_DEATHS:
+        assert found.state is State.DONE
+        assert set(made) == {0, 1}
+        assert [studio.gallery.get(made[i]).seed for i in (0, 1)] == [str(number), str(number + 1)]
+        assert all(studio.store.holds(name) for name in made.values())
+    else:
+        assert found.state is State.FAILED
+
+
+def test_killed_at_three_moments(home, tmp_path):
+    killed_at_random_moments(tmp_path, home, 3, 3)
+
+
+@pytest.mark.slow
+def test_killed_at_fifty_moments(home, tmp_path):
+    killed_at_random_moments(tmp_path, home, 50, 40)
