@@ -13,7 +13,11 @@ from tests.rules.syntax import ROOT, SRC, python_files
 
 HEAVY = ("torch", "transformers", "diffusers", "numpy", "PIL", "scipy", "pandas")
 # what answers at once: `phosphene --help`, checking a recipe, listing models
-LIGHT = ("phosphene", "phosphene.core.errors", "phosphene.cli.app", "phosphene.studio.recipe")
+LIGHT = (
+    *("phosphene", "phosphene.core.errors", "phosphene.cli.app", "phosphene.studio.recipe"),
+    *("phosphene.web.app", "phosphene.studio.studio", "phosphene.studio.supervisor"),
+    *("phosphene.studio.importing", "phosphene.studio.exporting", "phosphene.studio.repair"),
+)
 
 LOADED = """
 import importlib, json, sys

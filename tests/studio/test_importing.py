@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from phosphene.core.errors import ImageError
 from phosphene.studio.gallery import Search
@@ -65,3 +65,23 @@ def test_a_file(studio, tmp_path):
     assert import_file(studio.gallery, tmp_path / "x.png").title == "fox"
     with pytest.raises(ImageError, match="No such file"):
         import_file(studio.gallery, tmp_path / "y.png")
+
+
+def bombs() -> dict[str, bytes]:
+    """Small files that would be large."""
+    buffer = io.BytesIO()
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", "x" * 80_000_000, zip=True)
+    Image.new("L", (1, 1)).save(buffer, "PNG", pnginfo=info)
+    wide = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(wide, "PNG")
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"
+    return {"text": buffer.getvalue(), "pixels": wide.getvalue(), "eps": eps}
+
+
+@pytest.mark.parametrize("kind", ["text", "pixels", "eps"])
+def test_bombs_are_refused(studio, kind):
+    data = bombs()[kind]
+    assert len(data) < 300_000
+    with pytest.raises(ImageError):
+        import_picture(studio.gallery, data)

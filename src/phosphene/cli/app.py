@@ -15,6 +15,7 @@ import phosphene
 from phosphene.cli.breed import breed
 from phosphene.cli.data import app as data_app
 from phosphene.cli.edit import edit
+from phosphene.cli.gallery import app as gallery_app
 from phosphene.cli.imagine import imagine
 from phosphene.cli.incantation import incantation
 from phosphene.cli.invert import invert
@@ -23,6 +24,7 @@ from phosphene.cli.models import app as models_app
 from phosphene.cli.replay import replay
 from phosphene.cli.run import run
 from phosphene.cli.sample import sample
+from phosphene.cli.serve import serve
 from phosphene.cli.sheet import sheet
 from phosphene.cli.surface import Context, Surface, note, printable
 from phosphene.cli.train import train
@@ -52,6 +54,8 @@ app.command("run")(run)
 app.command("replay")(replay)
 app.add_typer(models_app, name="models")
 app.command("train")(train)
+app.command("serve")(serve)
+app.add_typer(gallery_app, name="gallery")
 app.add_typer(data_app, name="data")
 
 

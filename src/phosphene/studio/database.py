@@ -58,6 +58,15 @@ class Database:
         with _named(), self._writer.begin() as connection:
             yield connection
 
+    def ping(self) -> None:
+        """See that the database answers.
+
+        Raises:
+            StorageError: it does not.
+        """
+        with self.reading() as connection:
+            connection.execute(sa.select(1))
+
     def close(self) -> None:
         """Give all connections back."""
         self._reader.dispose()

@@ -1,0 +1,1 @@
+"""The APIs that other programs speak, one a module."""

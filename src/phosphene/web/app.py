@@ -1,0 +1,84 @@
+"""The server as an app: the studio, its workers, and the APIs over them. Imports no torch."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
+
+import phosphene
+from phosphene.studio.studio import open_studio
+from phosphene.studio.supervisor import Supervisor
+from phosphene.web import failures
+from phosphene.web.api import native, pictures
+from phosphene.web.guard import GuardMiddleware
+from phosphene.web.house import Here, House, Settings
+from phosphene.web.metrics import exposition
+from phosphene.web.streams import Bell
+
+log = logging.getLogger("phosphene.web")
+
+
+def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> FastAPI:
+    """Make the app; its studio is opened when it starts, and closed when it stops.
+
+    Args:
+        is_closing: Whether streams should end, because the server is about to.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        house = await run_sync(_open, settings, is_closing)
+        app.state.house, app.state.bell = house, Bell(house.studio.database)
+        try:
+            yield
+        finally:
+            await run_sync(_close, house)
+
+    app = FastAPI(
+        title="phosphene",
+        version=phosphene.__version__,
+        summary="Recipes in, pictures out.",
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    app.add_middleware(GuardMiddleware, guard=settings.guard)
+    failures.install(app)
+    app.include_router(native.router)
+    app.include_router(pictures.router)
+
+    @app.get("/healthz", tags=["operations"])
+    def healthz(here: Here) -> dict[str, Any]:
+        """Say whether the server, its database and its workers are well."""
+        here.studio.database.ping()
+        workers = here.supervisor.workers() if here.supervisor else []
+        return {"status": "ok", "workers": sum(pid is not None for _, pid in workers)}
+
+    @app.get("/metrics", response_class=PlainTextResponse, tags=["operations"])
+    def metrics(here: Here) -> PlainTextResponse:
+        """Show figures for Prometheus."""
+        kind = "text/plain; version=0.0.4; charset=utf-8"
+        return PlainTextResponse(exposition(here), media_type=kind)
+
+    return app
+
+
+def _open(settings: Settings, is_closing: Callable[[], bool]) -> House:
+    studio = open_studio(settings.share, settings.database)
+    house = House(studio, settings, is_closing=is_closing)
+    if settings.devices:
+        house.supervisor = Supervisor(studio, settings.database, settings.devices, settings.home)
+        house.supervisor.start()
+    log.info("studio open, %d workers", len(settings.devices))
+    return house
+
+
+def _close(house: House) -> None:
+    if house.supervisor is not None:
+        house.supervisor.stop()
+    house.studio.close()
+    log.info("studio closed")

@@ -1,0 +1,203 @@
+"""What every request passes before anything looks at it: who asks, from where, how much.
+
+docs/security.md states the promises. All of it is headers and lengths: no body is read here.
+"""
+
+import base64
+import binascii
+import contextlib
+import hmac
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+
+from phosphene.web.failures import Refused, body
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+OPEN_PATHS = ("/healthz",)  # without a token: it says nothing but that there is a server
+COOKIE = "phosphene-token"
+JSON, PNG = "application/json", "image/png"
+LIMITS = {JSON: 1_000_000, PNG: 32_000_000}  # bytes of a body, by its kind
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+}
+
+
+def is_local(host: str) -> bool:
+    """Whether a server that binds to a host is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The rules.
+
+    Args:
+        token: What who asks has to show; None asks for nothing.
+        hosts: Names that this server answers to, besides the local ones.
+        any_address: Whether it answers to every IP address too: a web page can make a *name* point
+            here (DNS rebinding), but not an address.
+    """
+
+    token: str | None = None
+    hosts: frozenset[str] = frozenset()
+    any_address: bool = False
+
+    def check(self, method: str, path: str, headers: Mapping[str, str]) -> int:
+        """Let a request pass, or not; returns how many bytes its body may have.
+
+        Raises:
+            Refused: it does not pass.
+        """
+        host = self._check_host(headers)
+        if path not in OPEN_PATHS:
+            self._check_token(headers)
+        if method in SAFE_METHODS:
+            return 0
+        _check_origin(headers, host)
+        return _check_body(headers)
+
+    def _check_host(self, headers: Mapping[str, str]) -> str:
+        given = headers.get("host", "")
+        name = _host_name(given)
+        if name in LOCAL_NAMES or name in self.hosts or (self.any_address and _is_address(name)):
+            return given
+        raise Refused(421, "wrong_host", f"this server is not called {name[:100]!r}; --allow-host")
+
+    def _check_token(self, headers: Mapping[str, str]) -> None:
+        if self.token is None:
+            return
+        shown = _shown_tokens(headers)
+        # all are compared, each in the same time whatever it is
+        right = [hmac.compare_digest(text.encode(), self.token.encode()) for text in shown]
+        if not any(right):
+            raise Refused(401, "wrong_token", "show the server's token as `Authorization: Bearer`")
+
+
+def _shown_tokens(headers: Mapping[str, str]) -> list[str]:
+    """What a request shows: a bearer token, the password of Basic, or a cookie."""
+    found = []
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        found.append(rest.strip())
+    if scheme.lower() == "basic":
+        with contextlib.suppress(binascii.Error, ValueError):
+            found.append(base64.b64decode(rest, validate=True).decode().partition(":")[2])
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        cookie = None
+    if cookie is not None:
+        found.append(cookie.value)
+    return found
+
+
+def _check_origin(headers: Mapping[str, str], host: str) -> None:
+    """Refuse what a page of another site sends; programs send neither header."""
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != host:
+        raise Refused(403, "wrong_origin", "requests of other sites' pages are refused")
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise Refused(403, "wrong_origin", "requests of other sites' pages are refused")
+
+
+def _check_body(headers: Mapping[str, str]) -> int:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    length = headers.get("content-length", "")
+    is_empty = length in ("", "0") and "transfer-encoding" not in headers
+    if is_empty and not kind:
+        return 0
+    if kind not in LIMITS:
+        # a page of another site can send forms and plain text without asking, but not these
+        raise Refused(415, "wrong_content_type", f"send {JSON}, or {PNG} for a picture")
+    if length and (not length.isdecimal() or len(length) > 18 or int(length) > LIMITS[kind]):
+        raise Refused(413, "too_large", f"a body of {kind} has at most {LIMITS[kind]:,} bytes")
+    return LIMITS[kind]
+
+
+def _host_name(host: str) -> str:
+    """The name of a Host header, without its port."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class GuardMiddleware:
+    """Applies a guard to an ASGI app, and counts the bytes of bodies as they come."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]], guard: Guard) -> None:
+        self.app, self.guard = app, guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in scope["headers"]}
+        method = "POST" if scope["type"] == "websocket" else scope["method"]
+        try:
+            limit = self.guard.check(method, scope["path"], headers)
+        except Refused as error:
+            await _refuse(scope, send, error)
+            return
+        count = 0
+
+        async def counted() -> dict[str, Any]:
+            nonlocal count
+            message = await receive()
+            count += len(message.get("body", b""))
+            if count > limit and scope["type"] == "http":
+                # of this kind, since FastAPI hides others while it reads a body
+                raise HTTPException(413, f"the body has more than {limit:,} bytes")
+            return message
+
+        async def guarded(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                there = {name for name, _ in message["headers"]}
+                extra = [(k.encode(), v.encode()) for k, v in HEADERS.items()]
+                message["headers"] = [*message["headers"], *(h for h in extra if h[0] not in there)]
+            await send(message)
+
+        await self.app(scope, counted, guarded)
+
+
+async def _refuse(scope: Scope, send: Send, error: Refused) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    data = json.dumps(body(error.status, error.code, error.message, error.param)).encode()
+    headers = {**HEADERS, "content-type": JSON, "content-length": str(len(data))}
+    if error.status == 401:
+        headers["www-authenticate"] = 'Basic realm="phosphene"'
+    if error.status in (413, 415):
+        headers["connection"] = "close"  # the body that is on its way is not read
+    raw = [(k.encode(), v.encode()) for k, v in headers.items()]
+    await send({"type": "http.response.start", "status": error.status, "headers": raw})
+    await send({"type": "http.response.body", "body": data})
