@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from phosphene.core.errors import NotFound, RecipeError
+from phosphene.core.images import save_png
+from phosphene.core.rng import Rng
 from phosphene.studio import carrying, record
 from phosphene.studio.carrying import Stopped, carry_out, tidy_run
 from phosphene.studio.gallery import Gallery, Search
 from phosphene.studio.job import State
 from phosphene.studio.job_events import preview_of, read_events
 from phosphene.studio.leases import LeaseLost
+from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.repair import inspect, repair
 from tests.studio.fakes import tiny
 from tests.studio.studios import hang, picture
@@ -182,3 +185,50 @@ def test_a_film_comes_along(studio, zoo):
     ((what, (digest, ending)),) = studio.gallery.attached(made).items()
     assert (what, ending) == (".gif", ".gif")
     assert studio.store.read(digest, ending)[:3] == b"GIF"
+
+
+def learns(data: str, **fields):
+    """A training that takes no time."""
+    model = {"arch": "dcgan", "width": 4, "d_width": 4, "z_dim": 6}
+    return parse_recipe(
+        {
+            "kind": "train",
+            "learner": "gan",
+            "name": "tiny",
+            "data": data,
+            "size": 16,
+            "steps": 4,
+            "batch_size": 4,
+            "checkpoint_every": 1,
+            "tensorboard": False,
+            "model": model,
+            **fields,
+        }
+    )
+
+
+def test_a_training_goes_on_where_it_was_and_keeps_its_weights(studio, zoo, tmp_path, monkeypatch):
+    for i in range(6):
+        save_png(Rng((i,)).uniform(3, 20, 20, low=-1)[0], tmp_path / "data" / f"{i}.png")
+    monkeypatch.chdir(tmp_path)  # its data are named as at the terminal
+    straight, held, _ = carried(studio, zoo, learns("data"))
+    studio.leases.finish(held)
+    seen = []
+
+    def second() -> State | None:
+        seen.append(1)
+        return State.QUEUED if len(seen) == 2 else None
+
+    with pytest.raises(Stopped):
+        carried(studio, zoo, learns("data"), second)
+    (held,) = studio.leases.held_by("elsewhere:1:a")
+    studio.leases.give_back(held)
+    job, held = studio.leases.claim("elsewhere:1:a")
+    carry_out(studio, job, held, zoo, "cpu", wish=never)
+    studio.leases.finish(held)
+    tidy_run(studio, job)
+    weights = [studio.store.run_of(j.id) / "tiny.safetensors" for j in (straight, job)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    steps = [e.data["step"] for e in read_events(studio.database, job=job.id) if e.kind == "step"]
+    assert steps == [1, 2, 3, 4]
+    assert inspect(studio).is_clean

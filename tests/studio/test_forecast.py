@@ -3,8 +3,10 @@
 import pytest
 import sqlalchemy as sa
 
-from phosphene.studio.forecast import forecast
+from phosphene.studio.forecast import _iterations, forecast
+from phosphene.studio.job import workload_of
 from phosphene.studio.leases import Pace
+from phosphene.studio.recipe_text import dump_recipe, parse_recipe
 from phosphene.studio.tables import jobs
 from tests.studio.studios import wanted
 
@@ -57,3 +59,23 @@ def test_jobs_that_failed_do_not_count(studio):
     with studio.database.writing() as connection:
         connection.execute(sa.update(jobs).values(state="failed"))
     assert forecast(studio.database, wanted()) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "imagine", "prompt": "x", "iterations": 9},
+        {"kind": "imagine", "prompt": "x"},
+        {
+            "kind": "sheet",
+            "of": {"kind": "imagine", "prompt": "x", "iterations": 5},
+            "vary": ["seed=1,2"],
+        },
+        {"kind": "train", "learner": "gan", "steps": 50},
+        {"kind": "sample"},
+        {"kind": "invert", "photo": "x.png", "iterations": 7},
+    ],
+)
+def test_iterations_read_from_the_text_are_those_of_the_recipe(fields):
+    recipe = parse_recipe(fields)
+    assert _iterations(dump_recipe(recipe)) == workload_of(recipe).iterations

@@ -9,7 +9,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import chdir, closing
+from contextlib import chdir, closing, nullcontext
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -168,7 +168,9 @@ def carry_out(
         inputs = _lay_out(studio, reporter.parents, folder)
         keeps_files = recipe.leaves_files or isinstance(recipe, Imagine | Train)
         going = run(recipe, zoo, device, folder if keeps_files else None, resume=True)
-        with chdir(inputs), closing(going):  # type: ignore[type-var]
+        # names of pictures mean those that lie there; a training's data are where they are
+        place = nullcontext() if isinstance(recipe, Train) else chdir(inputs)
+        with place, closing(going):  # type: ignore[type-var]
             for step in going:
                 reporter.note(step)
                 if (state := wish()) is not None:

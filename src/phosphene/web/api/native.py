@@ -1,5 +1,6 @@
 """The native API of recipes and jobs: a recipe is posted, becomes a job, and is watched."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from phosphene.core.errors import RecipeError
 from phosphene.studio.forecast import forecast
-from phosphene.studio.job import State
+from phosphene.studio.job import ENDED, State
 from phosphene.studio.job_events import preview_of
 from phosphene.studio.recipe import KINDS, Recipe
 from phosphene.studio.recipe_text import parse_recipe
@@ -156,10 +157,10 @@ def _admitted(here: House, fields: dict[str, Any]) -> Recipe:
 
 def _view(here: House, job: str) -> JobView:
     found = here.studio.jobs.get(job)
-    try:
-        guess = forecast(here.studio.database, found.parsed())
-    except RecipeError:  # of another version
-        guess = None
+    guess = None
+    if found.state not in ENDED:
+        with suppress(RecipeError):  # of another version
+            guess = forecast(here.studio.database, found.parsed())
     return JobView.of(found, here.studio.gallery.made_by(job), guess)
 
 
