@@ -5,7 +5,7 @@ import pytest
 from phosphene.core.errors import StorageError
 from phosphene.studio import repair as module
 from phosphene.studio.gallery import Search
-from phosphene.studio.repair import Report, inspect, repair
+from phosphene.studio.repair import Report, inspect, repair, tidy_up
 from tests.studio.studios import hang, picture, wanted
 
 
@@ -68,3 +68,17 @@ def test_a_repair_that_did_not_help_says_so(studio, monkeypatch):
     monkeypatch.setattr(module, "inspect", lambda _: Report(lost=["x"]))
     with pytest.raises(StorageError, match="still do not agree"):
         repair(studio)
+
+
+def test_what_was_broken_off_is_ended_when_a_server_starts(studio):
+    going = hang(studio, picture("going"))
+    studio.gallery.delete(going)
+    studio.gallery._change(going, purged=True)
+    ended, alive = studio.jobs.submit(wanted()).id, studio.jobs.submit(wanted()).id
+    studio.jobs.cancel(ended)
+    for run in (ended, alive):
+        studio.store.run_of(run).mkdir(parents=True)
+    tidy_up(studio)
+    assert inspect(studio).is_clean
+    assert studio.store.run_of(alive).is_dir()
+    assert not studio.store.holds(going)

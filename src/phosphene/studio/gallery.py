@@ -145,6 +145,14 @@ class Gallery:
         with self.database.reading() as connection:
             return {row.number: row.artifact for row in connection.execute(wanted)}
 
+    def made_by_each(self, jobs: Sequence[str]) -> dict[str, dict[int, str]]:
+        """The pictures of many jobs."""
+        found: dict[str, dict[int, str]] = {job: {} for job in jobs}
+        with self.database.reading() as connection:
+            for row in connection.execute(sa.select(made).where(made.c.job.in_(jobs))):
+                found[row.job][row.number] = row.artifact
+        return found
+
     def search(self, search: Search, limit: int = 50, after: str | None = None) -> Page:
         """Find pictures, the newest first.
 

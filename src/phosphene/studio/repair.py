@@ -112,6 +112,23 @@ def repair(studio: Studio) -> Report:
     return report
 
 
+def tidy_up(studio: Studio) -> None:
+    """End what a crash broke off and needs no look at every file: for the start of a server.
+
+    Purges that were begun are carried out, and the folders of runs that have ended are removed.
+    """
+    with studio.database.reading() as connection:
+        purged = list(connection.scalars(sa.select(artifacts.c.id).where(artifacts.c.purged)))
+        ended = sa.select(jobs.c.id).where(jobs.c.state.in_(ENDED), jobs.c.kind != "train")
+        over = set(connection.scalars(ended))
+    for name in purged:
+        studio.gallery.erase(name)
+    if studio.store.runs.is_dir():
+        for folder in studio.store.runs.iterdir():
+            if folder.name in over:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _columns(studio: Studio, name: str) -> dict[str, object] | None:
     """The row that a file without one would have; None if it carries no recipe of ours."""
     try:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 import phosphene
+from phosphene.studio.repair import tidy_up
 from phosphene.studio.studio import open_studio
 from phosphene.studio.supervisor import Supervisor
 from phosphene.web import failures
@@ -69,6 +70,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
 
 def _open(settings: Settings, is_closing: Callable[[], bool]) -> House:
     studio = open_studio(settings.share, settings.database)
+    tidy_up(studio)
     house = House(studio, settings, is_closing=is_closing)
     if settings.devices:
         house.supervisor = Supervisor(studio, settings.database, settings.devices, settings.home)

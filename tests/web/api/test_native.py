@@ -6,6 +6,7 @@ import pytest
 
 from phosphene.studio.job_events import tell
 from phosphene.studio.leases import Pace
+from phosphene.studio.tables import made
 from tests.web.served import FOX, error_of, studio_of
 
 
@@ -45,6 +46,14 @@ def test_a_recipe_becomes_a_job(client):
     assert [j["id"] for j in client.get("/api/queue").json()] == [job["id"]]
     assert [j["id"] for j in client.get("/api/jobs?state=queued&limit=1").json()] == [job["id"]]
     assert client.get("/api/jobs?state=done").json() == []
+
+
+def test_a_list_has_each_jobs_own_pictures(client):
+    ids = [post(client)["id"] for _ in range(2)]
+    with studio_of(client).database.writing() as connection:
+        connection.execute(made.insert().values(job=ids[0], number=0, artifact="a" * 64))
+    listed = {job["id"]: job["pictures"] for job in client.get("/api/jobs").json()}
+    assert listed == {ids[0]: ["a" * 64], ids[1]: []}
 
 
 def test_the_same_key_is_the_same_job(client):

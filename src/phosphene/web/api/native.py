@@ -81,7 +81,8 @@ def get_jobs(
 ) -> list[JobView]:
     """List jobs, the newest first."""
     found = here.studio.jobs.listed(state or (), limit, offset)
-    return [JobView.of(job, here.studio.gallery.made_by(job.id)) for job in found]
+    made = here.studio.gallery.made_by_each([job.id for job in found])
+    return [JobView.of(job, made[job.id]) for job in found]
 
 
 @router.get("/queue")
