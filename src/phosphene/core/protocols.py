@@ -99,6 +99,81 @@ class Perceptor(Protocol):
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "b d"]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Commission:
+    """One picture that a text-to-image model is asked for.
+
+    Args:
+        spans: The words, piece by piece, each with its weight; 1 is plain.
+        negative_prompt: What the picture is led away from.
+        height, width: px.
+        steps: Of denoising.
+        guidance_scale: s of v = u + s (c - u); 1 is off.
+        sampler: One of the model's `samplers`.
+        init: A picture to start from, 1 c h w, of the size asked for.
+        strength: Of a start from a picture, 0 to 1: the share of the way from noise that is gone
+            again. 1 forgets the picture.
+        mask: Where the picture is painted anew, 1 1 h w in [0, 1]; elsewhere `init` is kept.
+    """
+
+    spans: tuple[tuple[str, float], ...]
+    negative_prompt: str = ""
+    height: int
+    width: int
+    steps: int
+    guidance_scale: float
+    sampler: str
+    init: Images | None = None
+    strength: float = 1.0
+    mask: Float[Tensor, "1 1 h w"] | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The words without their weights."""
+        return "".join(text for text, _ in self.spans)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habits:
+    """What a text-to-image model does if it is not told otherwise; chosen by looking."""
+
+    height: int
+    width: int
+    steps: int
+    guidance_scale: float
+    sampler: str
+
+
+@runtime_checkable
+class Illustrator(Protocol):
+    """Words become a picture, denoised step by step."""
+
+    habits: Habits
+
+    @property
+    def samplers(self) -> tuple[str, ...]: ...
+
+    def check(self, commission: Commission) -> None:
+        """See that it can be done, before anything is painted.
+
+        Raises:
+            RecipeError: a size, sampler or number that it cannot do; says what it can.
+            Unsupported: it cannot do such a thing at all (a mask, weights of words).
+        """
+        ...
+
+    def illustrate(self, commission: Commission, rng: Rng) -> Iterator[Step]:
+        """Paint one picture, which depends on the commission and the seed alone.
+
+        Args:
+            rng: Of one seed.
+        Yields:
+            A step a denoising step, with what is expected of the picture by then; the last one
+            has the picture, 1 c h w, clipped to [-1, 1].
+        """
+        ...
+
+
 @runtime_checkable
 class Learner(Protocol):
     """What the training loop needs to know of a model: nothing but this.
