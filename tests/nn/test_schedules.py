@@ -2,7 +2,7 @@
 
 import pytest
 
-from phosphene.nn.schedules import cosine_rate
+from phosphene.nn.schedules import cosine_rate, trapezoid_rate
 
 
 def test_ends() -> None:
@@ -30,3 +30,16 @@ def test_odd_lengths(total: int, warmup: int) -> None:
 
 def test_scales_with_the_peak() -> None:
     assert cosine_rate(2.0, 37, 100, 10) == pytest.approx(2 * cosine_rate(1.0, 37, 100, 10))
+
+
+def test_a_trapezoid_holds_the_peak() -> None:
+    rates = [trapezoid_rate(2.0, i, 100, 10, 0.6) for i in range(101)]
+    assert rates[0] == pytest.approx(0.2)
+    assert rates[9:60] == [2.0] * 51
+    assert rates[80] == pytest.approx(1.0)
+    assert rates[100] == 0
+
+
+def test_a_trapezoid_is_the_same_in_a_longer_run_until_it_falls() -> None:
+    short = [trapezoid_rate(1.0, i, 100, 10) for i in range(60)]
+    assert short == [trapezoid_rate(1.0, i, 1000, 10) for i in range(60)]

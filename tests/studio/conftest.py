@@ -8,12 +8,15 @@ import pytest
 from phosphene.studio.studio import Studio
 from phosphene.zoo import Zoo
 from tests.studio.fakes import make_zoo
+from tests.studio.illustrators import add_illustrator
 from tests.studio.studios import Clock, studio_in
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_zoo(tmp_path_factory.mktemp("home")).home
+    made = make_zoo(tmp_path_factory.mktemp("home")).home
+    add_illustrator(made)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -75,16 +75,24 @@ def tiny_model(seed: int = 0) -> VQGAN:
 def make_zoo(home: Path, seed: int = 0) -> Zoo:
     """Write the tiny models into a home and open it."""
     register_judge()
-    _add(home, "tiny-vqgan", "tokens", "vqgan", tiny_model(seed), TINY.to_dict())
+    add(home, "tiny-vqgan", "tokens", "vqgan", tiny_model(seed), TINY.to_dict())
     judge = Judge()
     judge.matrix.data = Rng((seed,)).fork("judge").normal(3 * 8 * 8, 6)[0]
-    _add(home, "tiny-judge", "perceptor", "judge", judge, {})
+    add(home, "tiny-judge", "perceptor", "judge", judge, {})
     return Zoo(home)
 
 
-def _add(
-    home: Path, name: str, family: str, arch: str, model: nn.Module, config: dict[str, Any]
+def add(
+    home: Path,
+    name: str,
+    family: str,
+    arch: str,
+    model: nn.Module,
+    config: dict[str, Any],
+    *,
+    needs: tuple[str, ...] = (),
 ) -> None:
+    """Put a model into a home."""
     path = model_folder(name, home) / "model.safetensors"
     save_weights(path, model.state_dict(), {"family": family, "arch": arch, **config})
     card = Card(
@@ -100,6 +108,7 @@ def _add(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         bytes=path.stat().st_size,
         file=path.name,
+        needs=needs,
     )
     register(card, home)
 

@@ -154,3 +154,11 @@ def test_only_the_latent_learns(zoo):
     assert not any(p.requires_grad for p in stage.decoder.parameters())
     native = str(painting_dtype(torch.device("cpu"))).removeprefix("torch.")
     assert stage.surroundings.platform.dtype == native
+
+
+@pytest.mark.parametrize(
+    "fields", [{"negative_prompt": "dull"}, {"guidance_scale": 3.0}, {"mask": "a.png"}]
+)
+def test_fields_of_denoisers_are_refused(zoo, fields):
+    with pytest.raises(RecipeError, match=f"{next(iter(fields))}: vqgan-clip does not denoise"):
+        set_stage(tiny("fox", **fields), zoo)

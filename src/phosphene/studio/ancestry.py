@@ -16,8 +16,8 @@ from phosphene.explore.family_tree import FamilyTree, Individual
 from phosphene.explore.genes_text import genes_text
 from phosphene.studio.artifact import Manifest, read_artifact
 from phosphene.studio.dreamer import Dreamer, set_up
+from phosphene.studio.provenance import model_hashes
 from phosphene.studio.recipe import Breed, Sample
-from phosphene.studio.stage import model_hashes
 from phosphene.zoo import Zoo
 
 ID_LENGTH = 8

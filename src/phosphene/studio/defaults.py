@@ -47,4 +47,4 @@ def defaults_of(recipe: Imagine) -> Defaults:
     table = FROM_BLANK if recipe.start in BLANKS else DEFAULTS
     if recipe.start == "flow":
         table = FROM_FLOW
-    return table.get(recipe.model, Defaults())
+    return table.get(recipe.model_name, Defaults())

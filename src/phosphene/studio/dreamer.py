@@ -20,7 +20,7 @@ from phosphene.core.runtime import resolve_device
 from phosphene.explore import geometry
 from phosphene.explore.walk import LayerNoise, Moment
 from phosphene.studio.artifact import Platform, Surroundings
-from phosphene.studio.stage import dtype_of, model_hashes
+from phosphene.studio.provenance import dtype_of, model_hashes
 from phosphene.zoo import Zoo
 
 

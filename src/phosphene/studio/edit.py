@@ -16,8 +16,8 @@ from phosphene.studio.ancestry import origin_of, path_of
 from phosphene.studio.artifact import Artifact, Manifest, artifact_of
 from phosphene.studio.compass import Compass, entries_of, genes_of, sliders_of
 from phosphene.studio.craft import Craft, Painted
+from phosphene.studio.provenance import input_hashes
 from phosphene.studio.recipe import Edit
-from phosphene.studio.stage import input_hashes
 from phosphene.studio.stock import Stock, open_stock
 from phosphene.zoo import Zoo
 

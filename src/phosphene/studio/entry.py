@@ -103,7 +103,7 @@ def described(png: bytes, origin: str) -> dict[str, Any]:
 def columns_of(recipe: Painting, more_words: Iterable[str] = ()) -> dict[str, Any]:
     """The columns that a recipe fills."""
     inner = getattr(recipe, "of", recipe)
-    model = getattr(inner, "model", None) or ""
+    model = getattr(inner, "model_name", None) or getattr(inner, "model", None) or ""
     varied = [value for axis in getattr(recipe, "vary", ()) for value in axis.values]
     words = dict.fromkeys([recipe.title, getattr(inner, "prompt", ""), *varied, *more_words])
     return {

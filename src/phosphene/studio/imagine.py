@@ -1,4 +1,4 @@
-"""Words become pictures: one optimisation a picture, one picture after another."""
+"""Words become pictures: a search or a denoising a picture, one picture after another."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,11 +8,13 @@ from phosphene.core.errors import Diverged
 from phosphene.core.protocols import Step
 from phosphene.studio.artifact import Manifest
 from phosphene.studio.craft import Craft, Painted
+from phosphene.studio.easel import Easel, set_easel
+from phosphene.studio.illustration import Illustration
 from phosphene.studio.painting import Painting
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.record import Record, record_of
 from phosphene.studio.room import check_room
-from phosphene.studio.stage import set_stage
+from phosphene.studio.stage import Stage, set_stage
 from phosphene.zoo import Zoo
 
 
@@ -30,19 +32,35 @@ def imagine(
         is finished. Indices count through all pictures. The first step notes what there is to
         know of a run that goes on.
     """
-    stage = set_stage(recipe, zoo, device)
-    check_room(stage)
-    record = record_of(folder, stage.recipe, stage.surroundings, resume)
+    place = _set_up(recipe, zoo, device)
+    record = record_of(folder, place.recipe, place.surroundings, resume)
     notes = record.cautions
-    for number in range(record.first(), len(stage.wordings)):
-        painting = Painting(stage, zoo, number)
+    for number in range(record.first(), len(place.wordings)):
+        painting = _begin(place, zoo, number)
         record.open(painting)
         yield from _paint(painting, record, notes)
         notes = ()
     record.close()
 
 
-def _paint(painting: Painting, record: Record, notes: tuple[str, ...]) -> Iterator[Step]:
+def _set_up(recipe: Imagine, zoo: Zoo, device: str) -> Stage | Easel:
+    """Everything that the recipe names, loaded; with room for a picture."""
+    if recipe.method == "diffusion":
+        return set_easel(recipe, zoo, device)
+    stage = set_stage(recipe, zoo, device)
+    check_room(stage)
+    return stage
+
+
+def _begin(place: Stage | Easel, zoo: Zoo, number: int) -> Painting | Illustration:
+    if isinstance(place, Easel):
+        return Illustration(place, zoo, number)
+    return Painting(place, zoo, number)
+
+
+def _paint(
+    painting: Painting | Illustration, record: Record, notes: tuple[str, ...]
+) -> Iterator[Step]:
     """Paint one picture to its end, and keep it; if anything comes between, keep what there is."""
     try:
         for step in painting.steps():
@@ -64,9 +82,7 @@ def imagine_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator
     assert isinstance(manifest.recipe, Imagine)
     # a frame is what the next iteration began with
     made = manifest.iterations + manifest.frame
-    stage = set_stage(manifest.recipe, zoo, device)
-    check_room(stage)
-    painting = Painting(stage, zoo, manifest.index)
+    painting = _begin(_set_up(manifest.recipe, zoo, device), zoo, manifest.index)
     for index, step in enumerate(painting.steps(made)):
         yield Step(index, made + 1, step.images, step.scalars)
     new = painting.frame(step) if manifest.frame else painting.artifact()

@@ -26,8 +26,8 @@ from phosphene.explore.invert import invert as search
 from phosphene.nn.features import FeatureNet
 from phosphene.studio.artifact import Manifest, artifact_of
 from phosphene.studio.craft import Craft, Painted
+from phosphene.studio.provenance import input_hashes, model_hashes
 from phosphene.studio.recipe import Invert
-from phosphene.studio.stage import input_hashes, model_hashes
 from phosphene.studio.stock import Stock, open_stock
 from phosphene.studio.video import write_video
 from phosphene.zoo import Zoo

@@ -104,7 +104,7 @@ def workload_of(recipe: Recipe) -> Workload:
     return Workload(
         kind=recipe.kind,
         method=getattr(inner, "method", None) or getattr(recipe, "learner", None) or "",
-        model=(getattr(inner, "model", None) or "")[:200]
+        model=(getattr(inner, "model_name", None) or getattr(inner, "model", None) or "")[:200]
         if isinstance(recipe, Painting)
         else str(getattr(recipe, "name", ""))[:200],
         size=f"{width or ''}x{height or ''}" if width or height else "",

@@ -12,6 +12,7 @@ from phosphene.core.images import save_png
 from phosphene.core.protocols import Step
 from phosphene.studio.artifact import Artifact, Surroundings
 from phosphene.studio.folder import RunFolder
+from phosphene.studio.illustration import Illustration
 from phosphene.studio.painting import Painting
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.video import write_video
@@ -34,9 +35,9 @@ class Record(Protocol):
 
     def first(self) -> int: ...
 
-    def open(self, painting: Painting) -> None: ...
+    def open(self, painting: Painting | Illustration) -> None: ...
 
-    def note(self, painting: Painting, step: Step) -> None: ...
+    def note(self, painting: Painting | Illustration, step: Step) -> None: ...
 
     def keep(self, artifact: Artifact) -> None: ...
 
@@ -51,9 +52,9 @@ class NoRecord:
     def first(self) -> int:
         return 0
 
-    def open(self, painting: Painting) -> None: ...
+    def open(self, painting: Painting | Illustration) -> None: ...
 
-    def note(self, painting: Painting, step: Step) -> None: ...
+    def note(self, painting: Painting | Illustration, step: Step) -> None: ...
 
     def keep(self, artifact: Artifact) -> None: ...
 
@@ -90,7 +91,7 @@ class FolderRecord:
         """Number of the picture that the run is at."""
         return 0 if self._state is None else int(self._state["number"])
 
-    def open(self, painting: Painting) -> None:
+    def open(self, painting: Painting | Illustration) -> None:
         """Make the folder ready for a picture, and bring the picture to where it was.
 
         Raises:
@@ -102,7 +103,7 @@ class FolderRecord:
         if self._state is not None and int(self._state["number"]) == painting.number:
             painting.load_state(self._state)
 
-    def note(self, painting: Painting, step: Step) -> None:
+    def note(self, painting: Painting | Illustration, step: Step) -> None:
         """Save what is due after a step: a frame, the preview, a checkpoint."""
         assert step.images is not None
         made = painting.iterations - 1  # the step's picture is the one before it

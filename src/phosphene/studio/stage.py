@@ -3,7 +3,6 @@
 Cheap checks come first, so that a mistake in the recipe shows before gigabytes are loaded.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from phosphene.core.checksum import sha256_of
-from phosphene.core.errors import ImageError, RecipeError, Unsupported
+from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.latent import Latent
 from phosphene.core.protocols import Autoencoder, Objective, Perceptor
@@ -35,11 +33,12 @@ from phosphene.prompting.prompt import Phrase, Story
 from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Platform, Surroundings
 from phosphene.studio.defaults import BLANKS, STEERING, Defaults, defaults_of
+from phosphene.studio.provenance import dtype_of, input_hashes, model_hashes
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.fields import split_weight
+from phosphene.studio.recipes.imagine import OF_DENOISERS
 from phosphene.studio.wording import Wording, scenes_of, wordings_of
 from phosphene.zoo import Zoo
-from phosphene.zoo.fetch import beside, identity, with_needs
 
 Model = TypeVar("Model")
 Number = TypeVar("Number", int, float)
@@ -230,6 +229,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         DeviceError: no such device.
     """
     wordings = wordings_of(recipe)
+    demand_plain(recipe, OF_DENOISERS, f"{recipe.method} does not denoise", "--method diffusion")
     place = resolve_device(device)
     scenes = [scene for wording in wordings for scene in wording.story.scenes]
     paths = {phrase.image for scene in scenes for phrase in scene if phrase.image}
@@ -239,7 +239,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         raise RecipeError("init_weight needs an init_image to pull towards")
     judges = [split_weight(entry) for entry in recipe.perceptors]
     sketches = _sketches(recipe, zoo)
-    names = [recipe.model, *(name for name, _ in judges), sketches]
+    names = [recipe.model_name, *(name for name, _ in judges), sketches]
     models = model_hashes(filter(None, names), zoo)
 
     decoder, own = METHODS[recipe.method](recipe, zoo, place)
@@ -264,13 +264,13 @@ def _paints_with_codes(
     recipe: Imagine, zoo: Zoo, place: torch.device
 ) -> tuple[Canvas | Steered, Own]:
     """vqgan-clip: an autoencoder's codes, any size."""
-    decoder = _frozen(zoo.load(recipe.model, place, painting_dtype(place)))
+    decoder = _frozen(zoo.load(recipe.model_name, place, painting_dtype(place)))
     if not isinstance(decoder, Canvas):
         raise Unsupported(
-            f"{recipe.model[:80]!r} cannot paint by vqgan-clip: it is no autoencoder with a "
+            f"{recipe.model_name[:80]!r} cannot paint by vqgan-clip: it is no autoencoder with a "
             "codebook; `phosphene models` shows the family of each"
         )
-    side = zoo.card(recipe.model).size or DEFAULT_SIZE
+    side = zoo.card(recipe.model_name).size or DEFAULT_SIZE
     default = defaults_of(recipe)
     return decoder, Own(default, (side, side), dtype_of(decoder))
 
@@ -279,19 +279,19 @@ def _steers_a_generator(
     recipe: Imagine, zoo: Zoo, place: torch.device
 ) -> tuple[Canvas | Steered, Own]:
     """gan-clip: z and classes, or the styles, of a GAN, in its own size."""
-    generator = _frozen(zoo.load(recipe.model, place))
+    generator = _frozen(zoo.load(recipe.model_name, place))
     try:
         decoder = Steered(generator)
     except Unsupported:
         raise Unsupported(
-            f"{recipe.model[:80]!r} cannot paint by gan-clip: it is no generator with a "
+            f"{recipe.model_name[:80]!r} cannot paint by gan-clip: it is no generator with a "
             "differentiable decode(); name one, for example --model faces-dcgan"
         ) from None
     height, width = decoder.resolution
     for name, asked, is_ in (("height", recipe.height, height), ("width", recipe.width, width)):
         if asked not in (None, is_):
             raise RecipeError(
-                f"{name}: {recipe.model[:80]!r} paints {width} x {height} px, not {asked}; "
+                f"{name}: {recipe.model_name[:80]!r} paints {width} x {height} px, not {asked}; "
                 "leave the size out"
             )
     if recipe.init_image or recipe.zoom:
@@ -303,6 +303,17 @@ def _steers_a_generator(
     return decoder, Own(STEERING, (height, width), dtype_of(generator))
 
 
+def demand_plain(recipe: Imagine, fields: Iterable[str], reason: str, instead: str) -> None:
+    """See that nothing is asked for that the recipe's method does not have.
+
+    Raises:
+        RecipeError: names the field.
+    """
+    for name in fields:
+        if getattr(recipe, name) != type(recipe).model_fields[name].default:
+            raise RecipeError(f"{name}: {reason}; leave it out, or take {instead}")
+
+
 METHODS = {"vqgan-clip": _paints_with_codes, "gan-clip": _steers_a_generator}
 
 
@@ -312,7 +323,9 @@ def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
         return None
     if recipe.start == "auto" and recipe.init_image:
         return None
-    cards = [card for card in zoo.cards() if card.family == SKETCHES and recipe.model in card.needs]
+    cards = [
+        card for card in zoo.cards() if card.family == SKETCHES and recipe.model_name in card.needs
+    ]
     return cards[0].name if cards else None
 
 
@@ -323,6 +336,7 @@ def _complete(recipe: Imagine, own: Own) -> Imagine:
     share = -(-iterations // scenes_of(recipe))
     return recipe.model_copy(
         update={
+            "model": recipe.model_name,
             "iterations": iterations,
             "width": recipe.width or own.size[1],
             "height": recipe.height or own.size[0],
@@ -361,31 +375,3 @@ def _frozen(model: Model) -> Model:
     if isinstance(model, nn.Module):
         model.requires_grad_(False).eval()
     return model
-
-
-def dtype_of(model: object) -> str:
-    """Name of what a model's parameters are kept in; "none" where it has none."""
-    dtypes = [str(p.dtype) for p in model.parameters()] if isinstance(model, nn.Module) else []
-    return (dtypes[0] if dtypes else "none").removeprefix("torch.")
-
-
-def model_hashes(names: Iterable[str], zoo: Zoo) -> dict[str, str]:
-    """Sha256 of each model's weights, of files beside them that shape it, and of its parts."""
-    hashes: dict[str, str] = {}
-    for name in names:
-        for card in with_needs(zoo.card(name), zoo.home):
-            own = name if card.name == zoo.card(name).name else card.name
-            hashes[own] = identity(card, zoo.home)
-            hashes |= {f"{own}/{path.name}": sha256_of(path) for path in beside(card, zoo.home)}
-    return hashes
-
-
-def input_hashes(paths: Iterable[str]) -> dict[str, str]:
-    """Sha256 of each picture that is read, by its path."""
-    hashes = {}
-    for path in paths:
-        try:
-            hashes[path] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-        except OSError as error:
-            raise ImageError(f"cannot read {path!r}: {error.strerror}") from None
-    return hashes

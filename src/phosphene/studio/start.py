@@ -116,7 +116,8 @@ def _retrieval(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     book = sketchbook_of(stage, zoo)
     if book is None:
         raise Unsupported(
-            f"start: no sketches come with {stage.recipe.model[:80]!r}; use 'codebook' or 'best-of'"
+            f"start: no sketches come with {stage.recipe.model_name[:80]!r}; "
+            "use 'codebook' or 'best-of'"
         )
     phrases = _asked(stage)
     if not phrases:

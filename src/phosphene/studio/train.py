@@ -16,6 +16,11 @@ from phosphene.core.rng import Rng
 from phosphene.core.runtime import painting_dtype
 from phosphene.core.team import ALONE, Team
 from phosphene.core.weights import save_weights
+from phosphene.families.diffusion.flow import LatentDiffusionConfig
+from phosphene.families.diffusion.training import (
+    LatentDiffusionLearner,
+    LatentDiffusionTraining,
+)
 from phosphene.families.tokens.training import VQGANLearner, VQGANTraining
 from phosphene.families.tokens.vqgan import VQGANConfig
 from phosphene.prompting.contrastive import ContrastiveLearner, ContrastiveTraining
@@ -27,12 +32,14 @@ from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
 from phosphene.studio.train_gan import gan_learner
 from phosphene.training.data import Batches, FolderSource, Source, View, open_source
+from phosphene.training.encoded import EncodedBatches
 from phosphene.training.events import has_tensorboard
-from phosphene.training.loop import Schedule
+from phosphene.training.loop import BatchSource, Schedule
 from phosphene.training.loop import train as train_loop
 from phosphene.training.pictures import BROKEN
 from phosphene.zoo import Zoo
 
+CODES = "codes"  # folder of a run's encoded pictures
 NUM_SHOWN = 32  # held-out pictures on a sample sheet
 
 
@@ -77,8 +84,7 @@ def train(
     source = _source(recipe, recipe.data, siblings=recipe.siblings)
     shown = _shown(recipe, recipe.data, source)
     learner = kind.make(recipe, zoo, source, team)
-    groups = getattr(learner, "groups", 1)
-    batches = Batches(source, recipe.batch_size, recipe.seed, team=team, groups=groups)
+    batches = _batches(recipe, learner, source, place, team)
     if team.leads:
         RunFolder(place).begin(recipe, resume=True)
     notes = _notes(recipe, source)
@@ -97,6 +103,24 @@ def train(
         yield Step(recipe.steps - 1, recipe.steps, notes=(line,))
     if team.leads:
         export(learner, kind, recipe, place / f"{recipe.name}.safetensors")
+
+
+def _batches(
+    recipe: Train, learner: Learner, source: Source, place: Path, team: Team
+) -> BatchSource:
+    """What a learner learns from: pictures, or codes that are kept beside the run."""
+    if isinstance(learner, LatentDiffusionLearner):
+        return EncodedBatches(
+            source,
+            learner.encode,
+            place / CODES,
+            learner.settings.num_examples,
+            recipe.batch_size,
+            seed=recipe.seed,
+            team=team,
+        )
+    groups = getattr(learner, "groups", 1)
+    return Batches(source, recipe.batch_size, recipe.seed, team=team, groups=groups)
 
 
 def _notes(recipe: Train, source: Source) -> tuple[str, ...]:
@@ -148,6 +172,19 @@ def _sketches(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
     return SketchLearner(_painter(recipe.painter, zoo), zoo.load(recipe.text))
 
 
+def _diffusion(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
+    if recipe.painter is None:
+        raise RecipeError("diffusion needs an autoencoder to learn the codes of; name a painter")
+    painter = _painter(recipe.painter, zoo)
+    given = {"autoencoder": recipe.painter, "text": recipe.text, "resolution": recipe.size}
+    config = settings_of(LatentDiffusionConfig, {**given, **recipe.model}, "model")
+    settings = settings_of(LatentDiffusionTraining, recipe.settings, "settings")
+    # as it will be when it paints
+    text = zoo.load(recipe.text, dtype=painting_dtype(torch.device("cpu")))
+    rng = Rng((recipe.seed,), "/learner")
+    return LatentDiffusionLearner(config, settings, painter, text, rng, team)
+
+
 def _painter(name: str, zoo: Zoo) -> Autoencoder:
     """An autoencoder that helps another model to learn, in the precision that is fastest here."""
     painter = zoo.load(name, dtype=painting_dtype(torch.device("cpu")))
@@ -161,6 +198,7 @@ LEARNERS = {
     "perceptor": Kind(_perceptor, "perceptor", "emoji-clip"),
     "sketches": Kind(_sketches, "sketches", "sketchbook"),
     "gan": Kind(gan_learner, "gan", None),
+    "diffusion": Kind(_diffusion, "diffusion", "latent"),
 }
 
 

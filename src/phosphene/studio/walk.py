@@ -27,8 +27,8 @@ from phosphene.studio.ancestry import path_of as path_of_picture
 from phosphene.studio.artifact import Artifact, Manifest, artifact_of
 from phosphene.studio.craft import Craft, Painted
 from phosphene.studio.dreamer import Dreamer, set_up
+from phosphene.studio.provenance import input_hashes
 from phosphene.studio.recipe import Walk
-from phosphene.studio.stage import input_hashes
 from phosphene.studio.video import write_video
 from phosphene.zoo import Zoo
 

@@ -30,6 +30,7 @@ BUILDERS: Mapping[tuple[str, str], str] = {
     ("gan", "biggan"): "phosphene.families.gan.biggan:build",
     ("perceptor", "emoji-clip"): "phosphene.prompting.perceptor:build",
     ("perceptor", "transformers"): "phosphene.prompting.hub_perceptor:build",
+    ("diffusion", "latent"): "phosphene.families.diffusion.latent:build",
     ("sketches", "sketchbook"): "phosphene.prompting.sketches:build",
 }
 

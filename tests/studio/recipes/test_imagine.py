@@ -14,10 +14,20 @@ from phosphene.studio.stage import METHODS
 from phosphene.studio.start import STRATEGIES
 
 
+def test_each_field_is_everybodys_or_of_one_kind_of_method():
+    """And those of denoisers are not looked at by searches: see `test_stage`."""
+    fields = set(module.Imagine.model_fields)
+    assert set(module.OF_SEARCHES) <= fields
+    assert set(module.OF_DENOISERS) <= fields
+    assert not set(module.OF_SEARCHES) & set(module.OF_DENOISERS)
+    assert set(module.OWN_MODELS) == set(module.Method.__args__)
+
+
 def test_names_that_are_repeated_to_keep_torch_away_are_those_of_the_modules():
     assert set(module.Optimiser.__args__) == set(OPTIMISERS)
     assert set(module.CutPolicy.__args__) == set(POLICIES)
-    assert set(module.Method.__args__) == set(METHODS) == set(STRATEGIES)
+    searches = set(module.Method.__args__) - {"diffusion"}
+    assert searches == set(METHODS) == set(STRATEGIES)
     assert set(module.Start.__args__) == set().union(*STRATEGIES.values())
 
 

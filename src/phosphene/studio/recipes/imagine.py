@@ -18,7 +18,7 @@ from phosphene.studio.recipes.fields import (
     drawn_seed,
 )
 
-Method = Literal["vqgan-clip", "gan-clip"]
+Method = Literal["diffusion", "vqgan-clip", "gan-clip"]
 Optimiser = Literal[
     "adam", "novograd", "pyramid", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
 ]
@@ -26,6 +26,29 @@ Alternatives = Literal["random", "all", "none"]
 CutPolicy = Literal["random", "overview+inner", "whole"]
 Start = Literal["auto", "clouds", "codebook", "flow", "retrieval", "best-of", "image", "draw"]
 MAX_PICTURES = 64
+OWN_MODELS = {  # of the methods
+    "diffusion": "emoji-diffusion",
+    "vqgan-clip": "emoji-vqgan",
+    "gan-clip": "emoji-biggan",
+}
+OF_DENOISERS = ("negative_prompt", "guidance_scale", "sampler", "strength", "mask")
+OF_SEARCHES = (
+    "perceptors",
+    "init_weight",
+    "image_prompts",
+    "start",
+    "optimiser",
+    "learning_rate",
+    "num_cutouts",
+    "cut_policy",
+    "cut_power",
+    "cut_noise",
+    "start_noise",
+    "repaint_every",
+    "tv_weight",
+    "zoom",
+    "story_every",
+)
 
 
 class Zoom(Plain):
@@ -58,7 +81,9 @@ class Imagine(Painting):
         True, description="(word), [word] and (word:1.3) weigh words of a phrase; false = text"
     )
     method: Method = Field("vqgan-clip", description="how the picture is found")
-    model: Location = Field("emoji-vqgan", description="the model that paints: a name or a path")
+    model: Location | None = Field(
+        None, description="the model that paints: a name or a path; none = the method's own"
+    )
     perceptors: Names = Field(
         ("emoji-clip",),
         min_length=1,
@@ -66,7 +91,32 @@ class Imagine(Painting):
         description="who judges picture against words: each `name` or `name:weight`",
     )
     iterations: int | None = Field(
-        None, ge=1, le=100_000, description="optimiser steps a picture; none = the model's default"
+        None,
+        ge=1,
+        le=100_000,
+        description="steps a picture, of the optimiser or of denoising; none = the model's default",
+    )
+    negative_prompt: str = Field(
+        "", max_length=20_000, description="what diffusion leads the picture away from"
+    )
+    guidance_scale: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="how closely diffusion keeps to the words: u + s (c - u), 1 = off; none = the "
+        "model's default",
+    )
+    sampler: str | None = Field(
+        None, max_length=40, description="how diffusion takes its steps; none = the model's default"
+    )
+    strength: float = Field(
+        0.6,
+        gt=0,
+        le=1,
+        description="of a diffusion from init_image: how much of it is painted over, 1 = all",
+    )
+    mask: Location | None = Field(
+        None, description="a picture that is white where diffusion paints init_image anew"
     )
     width: Side | None = Field(None, description="px; none = the model's own")
     height: Side | None = Field(None, description="px; none = the model's own")
@@ -139,6 +189,11 @@ class Imagine(Painting):
                 f"more than {MAX_PICTURES} pictures: use fewer, or alternatives=random"
             )
         return self
+
+    @property
+    def model_name(self) -> str:
+        """The model that paints."""
+        return self.model or OWN_MODELS[self.method]
 
     @property
     def num_combinations(self) -> int:

@@ -1,0 +1,134 @@
+"""Latent diffusion: words become a picture in an autoencoder's codes (an `Illustrator`).
+
+Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models". Here
+the codes are those of a VQGAN before its codebook, and the path is a straight one: see `flow`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from phosphene.core.errors import CheckpointError, RecipeError
+from phosphene.core.images import Images
+from phosphene.core.protocols import Autoencoder, Commission, Habits, Step
+from phosphene.core.rng import Rng
+from phosphene.core.weights import Shelf, load_into
+from phosphene.families.diffusion.flow import (
+    Flow,
+    LatentDiffusionConfig,
+    TokenReader,
+    Words,
+    read,
+)
+from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, sample, terms_of
+
+STEPS, GUIDANCE_SCALE, SAMPLER = 16, 4.0, "euler"
+
+
+class LatentDiffusion(nn.Module):
+    """A trained flow with its autoencoder and its text network: words to pictures."""
+
+    def __init__(self, flow: Flow, autoencoder: Autoencoder, text: TokenReader) -> None:
+        super().__init__()
+        self.flow = flow
+        self.autoencoder = autoencoder
+        self.text = text
+        side = flow.config.resolution
+        self.habits = Habits(
+            height=side, width=side, steps=STEPS, guidance_scale=GUIDANCE_SCALE, sampler=SAMPLER
+        )
+
+    @property
+    def samplers(self) -> tuple[str, ...]:
+        """Names of the solvers it knows."""
+        return tuple(SAMPLERS)
+
+    def check(self, commission: Commission) -> None:
+        """See that a picture can be painted.
+
+        Raises:
+            RecipeError: another size than its own, or an unknown sampler.
+        """
+        side = self.flow.config.resolution
+        if (commission.height, commission.width) != (side, side):
+            raise RecipeError(
+                f"size {commission.width} x {commission.height}: this model paints {side} x {side} "
+                "px; leave the size out, or take --method vqgan-clip, which paints any"
+            )
+        if commission.sampler not in SAMPLERS:
+            known = ", ".join(SAMPLERS)
+            raise RecipeError(f"sampler {commission.sampler!r} is unknown here; it can be {known}")
+
+    def illustrate(self, commission: Commission, rng: Rng) -> Iterator[Step]:
+        """Paint one picture; see `core.protocols.Illustrator`."""
+        self.check(commission)
+        sampling = self._sampling(commission)
+        terms = [Term(self.read(text), weight) for text, weight in terms_of(commission.spans)]
+        unsaid = self.read(commission.negative_prompt)
+        for moment in sample(self.flow, terms, unsaid, rng, sampling):
+            images = self.decode(moment.clean)
+            if moment.index == moment.total - 1 and commission.mask is not None:
+                images = _kept(images, commission)
+            yield Step(moment.index, moment.total, images)
+
+    def read(self, prompt: str) -> Words:
+        """What the network is told of a prompt."""
+        return read(self.text, [prompt], self.flow.config.text_length)
+
+    @torch.no_grad()
+    def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:
+        """Pictures to normalised codes."""
+        return self.flow.normalised(self.autoencoder.encode(images).data)
+
+    @torch.no_grad()
+    def decode(self, x: Float[Tensor, "b d rows columns"]) -> Images:
+        """Normalised codes to pictures, clipped to [-1, 1]."""
+        return self.autoencoder.decode(self.flow.codes(x)).clamp(-1, 1)
+
+    def _sampling(self, commission: Commission) -> Sampling:
+        sampling = Sampling(
+            steps=commission.steps,
+            guidance_scale=commission.guidance_scale,
+            sampler=commission.sampler,
+            strength=commission.strength,
+        )
+        if commission.init is None:
+            return sampling
+        sampling = replace(sampling, init=self.encode(commission.init))
+        if commission.mask is None:
+            return sampling
+        # a code that is touched at all is painted anew; what is kept of it is laid over the picture
+        size = self.flow.config.latent_size
+        return replace(sampling, mask=(F.adaptive_max_pool2d(commission.mask, size) > 0).float())
+
+
+def _kept(images: Images, commission: Commission) -> Images:
+    """The painted picture where the mask is, the one it started from elsewhere."""
+    assert commission.mask is not None
+    assert commission.init is not None
+    return torch.lerp(commission.init.to(images), images, commission.mask.to(images))
+
+
+def build(
+    tensors: Mapping[str, Tensor], config: Mapping[str, Any], shelf: Shelf
+) -> LatentDiffusion:
+    """Build a latent diffusion model for the zoo, ready to paint.
+
+    Raises:
+        CheckpointError: not its config, tensors of another one, or parts that do not fit.
+    """
+    shape = {k: v for k, v in config.items() if k not in ("family", "arch", "size")}
+    flow = Flow(LatentDiffusionConfig.from_dict(shape))
+    load_into(flow, tensors, "the weight file")
+    autoencoder, text = shelf.model(flow.config.autoencoder), shelf.model(flow.config.text)
+    if not isinstance(autoencoder, Autoencoder) or not isinstance(text, TokenReader):
+        raise CheckpointError(
+            f"{flow.config.autoencoder!r} and {flow.config.text!r} are no autoencoder and text "
+            "network, which latent diffusion is made of"
+        )
+    return LatentDiffusion(flow.requires_grad_(False).eval(), autoencoder, text)

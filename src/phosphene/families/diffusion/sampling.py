@@ -1,0 +1,149 @@
+"""How noise becomes a picture: solvers of the flow, guided by words. Knows no network's inside.
+
+Guidance (Ho & Salimans 2022, "Classifier-Free Diffusion Guidance"): with u the velocity for the
+negative prompt (or none) and c the one for the prompt, v = u + s (c - u). Words that count more
+or less are differences of prompts: c is a sum of velocities for several, with weights (Liu et al.
+2022, "Compositional Visual Generation with Composable Diffusion Models"); see `terms_of`.
+
+A picture to start from joins the straight path at sigma = strength (Meng et al. 2022, "SDEdit").
+Where a mask is 0, codes are put back onto the path of that picture after every step (Lugmayr et
+al. 2022, "RePaint", without its resampling). Sample i depends on its own seed and words alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, UniPCMultistepScheduler
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.core.rng import Rng
+from phosphene.families.diffusion.flow import Flow, Words, stacked
+
+SAMPLERS: dict[str, Callable[[], Any]] = {
+    "euler": FlowMatchEulerDiscreteScheduler,
+    "unipc": lambda: UniPCMultistepScheduler(
+        prediction_type="flow_prediction", use_flow_sigmas=True
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sampling:
+    """How samples are drawn.
+
+    Args:
+        steps: Of the solver, for the whole way.
+        guidance_scale: 1 is off.
+        sampler: One of `SAMPLERS`.
+        init: Normalised codes to start from.
+        strength: Share of the way from noise that is gone again from `init`.
+        mask: 1 where codes are painted anew.
+    """
+
+    steps: int = 16
+    guidance_scale: float = 4.0
+    sampler: str = "euler"
+    init: Float[Tensor, "b d h w"] | None = None
+    strength: float = 1.0
+    mask: Float[Tensor, "b 1 h w"] | None = None
+
+
+class Term(NamedTuple):
+    """Some words, and what they count."""
+
+    words: Words
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """Where a sampling is.
+
+    Args:
+        clean: Normalised codes that the network expects to come of it; at the end, what came.
+    """
+
+    index: int
+    total: int
+    clean: Float[Tensor, "b d h w"]
+
+
+def sigmas_of(steps: int, strength: float = 1.0) -> Float[np.ndarray, " n"]:
+    """Noise before each step: from `strength` evenly down, so that the next one would be 0."""
+    count = max(1, round(steps * strength))
+    return np.linspace(strength, strength / count, count, dtype=np.float64)
+
+
+def terms_of(spans: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Prompts and what each counts, for a text whose parts have weights.
+
+    c = c(t) + sum over parts i of (w_i - 1) (c(t) - c(t without i)): what a part adds to the
+    picture is taken w_i times. The weights of the terms add up to 1.
+    """
+    text = "".join(part for part, _ in spans)
+    terms = [(text, 1.0)]
+    for i, (_, weight) in enumerate(spans):
+        if weight != 1:
+            rest = " ".join("".join(part for j, (part, _) in enumerate(spans) if j != i).split())
+            terms[0] = (text, terms[0][1] + weight - 1)
+            terms.append((rest, 1 - weight))
+    return terms
+
+
+@torch.no_grad()
+def sample(
+    flow: Flow, terms: Sequence[Term], unsaid: Words, rng: Rng, sampling: Sampling
+) -> Iterator[Moment]:
+    """Draw one sample for each row of the terms' words, led away from `unsaid`.
+
+    Args:
+        rng: One seed a sample.
+    """
+    c = flow.config
+    noise = rng.fork("noise").normal(c.latent_channels, c.latent_size, c.latent_size)
+    noise = noise.to(unsaid.states.device)
+    sigmas = sigmas_of(sampling.steps, 1.0 if sampling.init is None else sampling.strength)
+    x = noise if sampling.init is None else _between(sampling.init, noise, float(sigmas[0]))
+    scheduler = scheduler_of(sampling.sampler, sigmas)
+    times, levels = scheduler.timesteps, scheduler.sigmas
+    for index, time in enumerate(times):
+        sigma = float(levels[index])
+        velocity = guided(flow, x, sigma, terms, unsaid, sampling.guidance_scale)
+        clean = x - sigma * velocity
+        x = scheduler.step(velocity, time, x, return_dict=False)[0].float()
+        if sampling.mask is not None and sampling.init is not None:
+            known = _between(sampling.init, noise, float(levels[index + 1]))
+            x = sampling.mask * x + (1 - sampling.mask) * known
+            clean = sampling.mask * clean + (1 - sampling.mask) * sampling.init
+        last = index == len(times) - 1
+        yield Moment(index, len(times), x if last else clean)
+
+
+def scheduler_of(sampler: str, sigmas: Float[np.ndarray, " n"]) -> Any:
+    """A solver of diffusers, set to walk through `sigmas` and then to 0."""
+    scheduler = SAMPLERS[sampler]()
+    scheduler.set_timesteps(sigmas=sigmas.copy())
+    return scheduler
+
+
+def guided(
+    flow: Flow, x: Tensor, sigma: float, terms: Sequence[Term], unsaid: Words, scale: float
+) -> Float[Tensor, "b d h w"]:
+    """The velocity at x, away from `unsaid`; all prompts in one pass of the network."""
+    asked = [term for term in terms if term.weight]
+    told = [term.words for term in asked] + ([unsaid] if scale != 1 else [])
+    words = stacked(told)
+    times = torch.full((len(x) * len(told),), sigma, device=x.device)
+    velocities = flow(x.repeat(len(told), 1, 1, 1), times, words).chunk(len(told))
+    pairs = zip(asked, velocities, strict=False)  # the last may be that of `unsaid`
+    towards = torch.stack([term.weight * velocity for term, velocity in pairs]).sum(dim=0)
+    return towards if scale == 1 else velocities[-1] + scale * (towards - velocities[-1])
+
+
+def _between(clean: Tensor, noise: Tensor, sigma: float) -> Tensor:
+    """The straight path's point at sigma."""
+    return (1 - sigma) * clean + sigma * noise

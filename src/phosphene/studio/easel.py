@@ -1,0 +1,186 @@
+"""What a recipe is illustrated with: a text-to-image model, and what each picture is to show.
+
+The sibling of `stage`, for models that denoise: they follow a prompt's words, not pictures that
+others judge. Cheap checks come first here, too.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from phosphene.core.errors import RecipeError, Unsupported
+from phosphene.core.images import Images, fit, open_image
+from phosphene.core.protocols import Commission, Illustrator
+from phosphene.core.runtime import painting_dtype, resolve_device
+from phosphene.prompting.emphasis import Span, plain, tidied
+from phosphene.prompting.prompt import PHRASE_MARK, UNENDING, Phrase, Story
+from phosphene.studio.artifact import Platform, Surroundings
+from phosphene.studio.provenance import dtype_of, input_hashes, model_hashes
+from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipes.imagine import OF_SEARCHES
+from phosphene.studio.stage import demand_plain
+from phosphene.studio.wording import Wording, wordings_of
+from phosphene.zoo import Zoo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Easel:
+    """A recipe with everything it names loaded.
+
+    Args:
+        recipe: Complete: fields that were left to the model are filled in.
+        wordings: What each of the pictures is to show.
+        commissions: What the model is asked for, one a picture.
+        surroundings: What else decides the pixels: weights, pictures read, platform.
+    """
+
+    recipe: Imagine
+    wordings: tuple[Wording, ...]
+    illustrator: Illustrator
+    commissions: tuple[Commission, ...]
+    surroundings: Surroundings
+
+
+def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Easel:
+    """Open, check and load everything that a recipe names.
+
+    Raises:
+        RecipeError: the prompt has no words, a picture or a model is missing, ...
+        Unsupported: what only a search can do (image prompts, stories, a camera).
+        WeightsError: weights are not here, or damaged.
+        DeviceError: no such device.
+    """
+    wordings, place = wordings_of(recipe), resolve_device(device)
+    demand_plain(recipe, OF_SEARCHES, "diffusion has none", "--method vqgan-clip")
+    spans = [spans_of(wording.story) for wording in wordings]
+    init = open_image(Path(recipe.init_image))[None] if recipe.init_image else None
+    mask = open_mask(Path(recipe.mask)) if recipe.mask else None
+    if mask is not None and init is None:
+        raise RecipeError("mask needs an init_image, a part of which it lets be painted anew")
+    model = zoo.load(recipe.model_name, place, painting_dtype(place))
+    if not isinstance(model, Illustrator):
+        raise Unsupported(
+            f"{recipe.model_name[:80]!r} cannot paint by diffusion: it does not denoise by words; "
+            "`phosphene models` shows the family of each"
+        )
+    recipe = _complete(recipe, model)
+    height, width = recipe.height, recipe.width
+    assert height is not None
+    assert width is not None
+    commissions = tuple(
+        _commission(recipe, words, negatives, init, mask, place) for words, negatives in spans
+    )
+    for commission in commissions[:1]:  # they differ in words alone
+        model.check(commission)
+    return Easel(
+        recipe=recipe,
+        wordings=wordings,
+        illustrator=model,
+        commissions=commissions,
+        surroundings=Surroundings(
+            models=model_hashes([recipe.model_name], zoo),
+            inputs=input_hashes(filter(None, [recipe.init_image, recipe.mask])),
+            platform=Platform.here(str(place), dtype_of(model)),
+        ),
+    )
+
+
+def spans_of(story: Story) -> tuple[tuple[tuple[str, float], ...], str]:
+    """A prompt's words with their weights, phrases between |; and what it leads away from.
+
+    A phrase below 0 is of the latter, however far. Words that all weigh the same weigh 1.
+
+    Raises:
+        Unsupported: several scenes, image prompts, stops: those are a search's.
+        RecipeError: nothing but what it leads away from.
+    """
+    if len(story.scenes) > 1:
+        raise Unsupported("a story (^) is painted on in one picture: take --method vqgan-clip")
+    towards = [phrase for phrase in story.scenes[0] if phrase.pull > 0]
+    away = [phrase for phrase in story.scenes[0] if phrase.pull < 0]
+    for phrase in (*towards, *away):
+        if phrase.text is None:
+            raise Unsupported(
+                f"prompt: {str(phrase)[:80]!r} is a picture, and diffusion follows words; start "
+                "from it with --init, or take --method vqgan-clip"
+            )
+        if phrase.stop != UNENDING:
+            raise Unsupported("prompt: a stop is for searches; leave it out, or use vqgan-clip")
+    if not towards:
+        raise RecipeError("the prompt only says what not to paint; say what to paint, too")
+    parts: list[Span] = []
+    for phrase in towards:
+        parts += [Span(f" {PHRASE_MARK} ")] * bool(parts) + _weighed(phrase)
+    spans = tidied(parts)
+    if len({span.weight for span in spans if span.text.strip(f" {PHRASE_MARK}")}) == 1:
+        spans = (Span(plain(spans)),)
+    said = tuple((span.text, span.weight) for span in spans)
+    return said, ", ".join(str(phrase.text) for phrase in away)
+
+
+def open_mask(path: Path) -> Float[Tensor, "1 1 h w"]:
+    """Read a mask: 1 where it is white, or where a transparent picture is opaque.
+
+    Raises:
+        ImageError: unreadable.
+    """
+    image = open_image(path, "RGBA")
+    grey = (image[:3].mean(dim=0) + 1) / 2
+    opaque = (image[3] + 1) / 2
+    return (opaque if opaque.min() < 1 else grey)[None, None]
+
+
+def _weighed(phrase: Phrase) -> list[Span]:
+    """Its words, which count as the phrase does."""
+    same = len({span.weight for span in phrase.words}) == 1
+    if same:
+        return [Span(plain(phrase.words), phrase.pull)]
+    return [Span(span.text, span.weight * phrase.weight) for span in phrase.words]
+
+
+def _complete(recipe: Imagine, model: Illustrator) -> Imagine:
+    """Fill in what the recipe leaves to the model, so that it means the same for ever."""
+    habits = model.habits
+    scale = recipe.guidance_scale
+    return recipe.model_copy(
+        update={
+            "model": recipe.model_name,
+            "iterations": recipe.iterations or habits.steps,
+            "width": recipe.width or habits.width,
+            "height": recipe.height or habits.height,
+            "guidance_scale": habits.guidance_scale if scale is None else scale,
+            "sampler": recipe.sampler or habits.sampler,
+        }
+    )
+
+
+def _commission(
+    recipe: Imagine,
+    spans: tuple[tuple[str, float], ...],
+    away: str,
+    init: Images | None,
+    mask: Tensor | None,
+    place: torch.device,
+) -> Commission:
+    """What the model is asked for."""
+    assert recipe.height is not None
+    assert recipe.width is not None
+    assert recipe.iterations is not None
+    assert recipe.guidance_scale is not None
+    assert recipe.sampler is not None
+    size = (recipe.height, recipe.width)
+    return Commission(
+        spans=spans,
+        negative_prompt=", ".join(filter(None, (recipe.negative_prompt, away))),
+        height=recipe.height,
+        width=recipe.width,
+        steps=recipe.iterations,
+        guidance_scale=recipe.guidance_scale,
+        sampler=recipe.sampler,
+        init=None if init is None else fit(init, *size).to(place),
+        strength=recipe.strength,
+        mask=None if mask is None else fit(mask, *size).clamp(0, 1).to(place),
+    )

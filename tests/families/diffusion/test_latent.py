@@ -1,0 +1,142 @@
+"""The illustrator: seeds, words, starts from a picture, masks, what it refuses."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from phosphene.core.errors import CheckpointError, RecipeError
+from phosphene.core.images import Images
+from phosphene.core.protocols import Commission, Illustrator
+from phosphene.core.rng import Rng
+from phosphene.core.weights import save_weights
+from phosphene.families.diffusion.latent import LatentDiffusion, build
+from tests.families.diffusion.toys import Reader, autoencoder, flow, painter
+
+RNG = Rng((5,), "/test")
+
+
+def asked(*spans: tuple[str, float], **changes: Any) -> Commission:
+    plain: dict[str, Any] = {
+        "height": 16,
+        "width": 16,
+        "steps": 3,
+        "guidance_scale": 3.0,
+        "sampler": "euler",
+    }
+    return Commission(spans=spans or (("a red fox", 1.0),), **{**plain, **changes})
+
+
+def painted(model: LatentDiffusion, commission: Commission, rng: Rng = RNG) -> Images:
+    *_, step = model.illustrate(commission, rng)
+    assert step.images is not None
+    return step.images
+
+
+def picture(seed: int = 1) -> Tensor:
+    return Rng((seed,)).uniform(3, 16, 16, low=-1.0)
+
+
+def test_is_an_illustrator() -> None:
+    assert isinstance(painter(), Illustrator)
+
+
+def test_a_step_each_with_a_picture() -> None:
+    steps = list(painter().illustrate(asked(steps=4), RNG))
+    assert [step.index for step in steps] == [0, 1, 2, 3]
+    assert {step.total for step in steps} == {4}
+    for step in steps:
+        assert step.images is not None
+        assert step.images.shape == (1, 3, 16, 16)
+        assert step.images.abs().max() <= 1
+
+
+def test_seed_words_and_what_to_avoid_decide() -> None:
+    model = painter()
+    first = painted(model, asked())
+    assert torch.equal(painted(model, asked()), first)
+    others = [
+        painted(model, asked(), Rng((6,), "/test")),
+        painted(model, asked(("a blue owl", 1.0))),
+        painted(model, asked(negative_prompt="owl")),
+        painted(model, asked(guidance_scale=1.0)),
+        painted(model, asked(("a ", 1.0), ("red", 2.0), (" fox", 1.0))),
+        painted(model, asked(sampler="unipc")),
+    ]
+    for other in others:
+        assert not torch.equal(other, first)
+
+
+def test_a_word_of_weight_nought_is_not_there() -> None:
+    model = painter()
+    without = painted(model, asked(("a fox", 1.0)))
+    torch.testing.assert_close(painted(model, asked(("a fox", 1.0), (" red", 0.0))), without)
+
+
+def test_it_begins_with_a_picture() -> None:
+    model, init = painter(), picture()
+    little = asked(init=init, strength=0.1, steps=10)
+    assert len(list(model.illustrate(little, RNG))) == 1
+    seen = model.decode(model.encode(init))
+    near = (painted(model, little) - seen).abs().mean()
+    far = (painted(model, replace(little, strength=1.0)) - seen).abs().mean()
+    assert near < far
+
+
+def test_outside_the_mask_the_picture_is_kept_to_the_pixel() -> None:
+    model, init, mask = painter(), picture(), torch.zeros(1, 1, 16, 16)
+    mask[..., 5:9, 3:11] = 1
+    got = painted(model, asked(init=init, mask=mask, strength=1.0))
+    outside = mask[0, 0] == 0
+    assert torch.equal(got[0][:, outside], init[0][:, outside])
+    assert not torch.allclose(got[0][:, ~outside], init[0][:, ~outside], atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"width": 24}, "size 24 x 16: this model paints 16 x 16 px"),
+        ({"sampler": "magic"}, "sampler 'magic' is unknown here; it can be euler, unipc"),
+    ],
+)
+def test_what_it_cannot_do_is_refused_at_once(changes, said) -> None:
+    with pytest.raises(RecipeError, match=said):
+        next(iter(painter().illustrate(asked(**changes), RNG)))
+
+
+class Shelf:
+    """Hands out the parts of a model."""
+
+    device, dtype = torch.device("cpu"), None
+
+    def __init__(self, **models: Any) -> None:
+        self.models = models
+
+    def model(self, name: str) -> Any:
+        return self.models[name]
+
+    def read(self, file_name: str) -> bytes:
+        raise NotImplementedError
+
+    def folder(self) -> Any:
+        raise NotImplementedError
+
+
+def test_it_is_built_from_its_weights(tmp_path) -> None:
+    made = flow()
+    parts = {"tiny-vqgan": autoencoder(), "tiny-text": Reader()}
+    built = build(made.state_dict(), made.config.to_dict(), Shelf(**parts))
+    assert torch.equal(painted(built, asked()), painted(painter(), asked()))
+    save_weights(tmp_path / "a.safetensors", made.state_dict(), made.config.to_dict())
+
+
+def test_parts_that_are_none_are_refused() -> None:
+    made = flow()
+    with pytest.raises(CheckpointError, match="no autoencoder and text network"):
+        build(
+            made.state_dict(),
+            made.config.to_dict(),
+            Shelf(**{"tiny-vqgan": Reader(), "tiny-text": Reader()}),
+        )

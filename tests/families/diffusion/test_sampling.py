@@ -1,0 +1,137 @@
+"""Walking the flow: exact where it is known, guided as the formula says, kept where masked."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phosphene.core.rng import Rng
+from phosphene.families.diffusion.flow import read
+from phosphene.families.diffusion.sampling import (
+    SAMPLERS,
+    Sampling,
+    Term,
+    guided,
+    sample,
+    sigmas_of,
+    terms_of,
+)
+from tests.families.diffusion.toys import Gaussian, Parrot, Reader, flow, say
+
+SEEDS = Rng((3, 4), "/test")
+
+
+def last(network, sampling, terms=None, unsaid=None, rng=SEEDS):
+    rows = len(rng)
+    terms = terms or [Term(say(*[0.0] * rows))]
+    *_, moment = sample(network, terms, unsaid or say(*[0.0] * rows), rng, sampling)
+    return moment.clean
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_it_ends_where_the_exact_flow_ends(sampler) -> None:
+    noise = SEEDS.fork("noise").normal(4, 4, 4)
+    got = last(Gaussian(2.0, 0.5), Sampling(steps=120, guidance_scale=1, sampler=sampler))
+    torch.testing.assert_close(got, 2.0 + 0.5 * noise, atol=0.03, rtol=0)
+
+
+def test_a_straight_flow_takes_one_step() -> None:
+    """Codes that are always the same: every path is straight, and Euler's method exact."""
+    got = last(Gaussian(2.0, 0.0), Sampling(steps=1, guidance_scale=1, sampler="euler"))
+    torch.testing.assert_close(got, torch.full_like(got, 2.0))
+
+
+def test_the_second_order_is_nearer() -> None:
+    noise = SEEDS.fork("noise").normal(4, 4, 4)
+    far = {}
+    for name in ("euler", "unipc"):
+        got = last(Gaussian(1.0, 0.3), Sampling(steps=10, guidance_scale=1, sampler=name))
+        far[name] = float((got - (1.0 + 0.3 * noise)).abs().mean())
+    assert far["unipc"] < 0.5 * far["euler"]
+
+
+def test_each_sample_is_its_seeds() -> None:
+    network, sampling = flow(), Sampling(steps=3)
+    words, unsaid = read(Reader(), ["fox", "owl"], 4), read(Reader(), ["", ""], 4)
+    both = last(network, sampling, [Term(words)], unsaid, Rng((3, 4)))
+    words, unsaid = read(Reader(), ["owl"], 4), read(Reader(), [""], 4)
+    alone = last(network, sampling, [Term(words)], unsaid, Rng((4,)))
+    torch.testing.assert_close(both[1:], alone, atol=1e-4, rtol=1e-4)
+
+
+@given(st.floats(0, 12), st.floats(-2, 3), st.floats(-3, 3), st.floats(-3, 3), st.floats(-3, 3))
+def test_guidance_is_the_formula(scale, weight, c, d, u) -> None:
+    terms = [Term(say(c), 1 - weight), Term(say(d), weight)]
+    got = guided(Parrot(), torch.zeros(1, 4, 4, 4), 0.5, terms, say(u), scale)
+    towards = (1 - weight) * c + weight * d
+    wanted = torch.full_like(got, u + scale * (towards - u))
+    torch.testing.assert_close(got, wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_without_guidance_the_negative_prompt_is_not_read() -> None:
+    """And the network is asked once."""
+
+    class Counting(Parrot):
+        rows = 0
+
+        def forward(self, x, sigma, words):
+            self.rows += len(x)
+            return super().forward(x, sigma, words)
+
+    network = Counting()
+    got = guided(network, torch.zeros(1, 4, 4, 4), 0.5, [Term(say(2.0))], say(99.0), 1)
+    assert (got == 2).all()
+    assert network.rows == 1
+
+
+def test_plain_words_are_one_term() -> None:
+    assert terms_of([("a red fox", 1.0)]) == [("a red fox", 1.0)]
+
+
+def test_a_stressed_word_is_a_difference() -> None:
+    assert terms_of([("a ", 1.0), ("red ", 1.5), ("fox", 1.0)]) == [
+        ("a red fox", 1.5),
+        ("a fox", -0.5),
+    ]
+
+
+def test_a_word_that_counts_nothing_is_left_out() -> None:
+    terms = terms_of([("a fox ", 1.0), ("in snow", 0.0)])
+    assert [term for term in terms if term[1]] == [("a fox", 1.0)]
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=5))
+def test_terms_add_up_to_one(weights) -> None:
+    terms = terms_of([(f"word{i} ", weight) for i, weight in enumerate(weights)])
+    assert sum(weight for _, weight in terms) == pytest.approx(1)
+
+
+@given(st.integers(1, 100), st.floats(0.01, 1))
+def test_sigmas_fall_evenly_from_the_strength(steps, strength) -> None:
+    sigmas = np.append(sigmas_of(steps, strength), 0)
+    assert sigmas[0] == pytest.approx(strength)
+    assert len(sigmas) - 1 == max(1, round(steps * strength))
+    assert np.diff(sigmas) == pytest.approx(-strength / (len(sigmas) - 1))
+
+
+def test_a_little_strength_changes_little() -> None:
+    init, network = torch.zeros(2, 4, 4, 4), Gaussian(5.0, 0.1)
+    changed = []
+    for strength in (0.05, 0.5, 1.0):
+        sampling = Sampling(steps=20, guidance_scale=1, init=init, strength=strength)
+        changed.append(float((last(network, sampling) - init).abs().mean()))
+    assert changed[0] < changed[1] < changed[2]
+    assert changed[2] == pytest.approx(5, abs=0.3)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_what_is_not_masked_stays(sampler) -> None:
+    init, mask = torch.full((2, 4, 4, 4), -1.0), torch.zeros(2, 1, 4, 4)
+    mask[..., 2:] = 1
+    sampling = Sampling(
+        steps=30, guidance_scale=1, sampler=sampler, init=init, mask=mask, strength=1.0
+    )
+    got = last(Gaussian(2.0, 0.1), sampling)
+    torch.testing.assert_close(got[..., :2], init[..., :2])
+    torch.testing.assert_close(got[..., 2:], torch.full_like(got[..., 2:], 2), atol=0.5, rtol=0)

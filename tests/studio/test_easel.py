@@ -1,0 +1,127 @@
+"""What a text-to-image model is asked for: words and weights, pictures, defaults."""
+
+import pytest
+import torch
+from PIL import Image
+
+from phosphene.core.errors import RecipeError, Unsupported
+from phosphene.core.images import save_png
+from phosphene.prompting.prompt import parse
+from phosphene.studio.easel import open_mask, set_easel, spans_of
+from tests.studio.illustrators import wish
+
+
+def asked(zoo, prompt: str = "fox", **fields):
+    return set_easel(wish(prompt, **fields), zoo).commissions[0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "spans", "away"),
+    [
+        ("a red fox", (("a red fox", 1.0),), ""),
+        ("a red fox | flat", (("a red fox | flat", 1.0),), ""),
+        ("a (red:1.5) fox", (("a ", 1.0), ("red ", 1.5), ("fox", 1.0)), ""),
+        ("fox:2 | flat", (("fox ", 2.0), ("| flat", 1.0)), ""),
+        ("fox:2 | flat:2", (("fox | flat", 1.0),), ""),
+        ("(fox:1.5)", (("fox", 1.0),), ""),
+        ("fox | blurry:-1 | dull:-0.5", (("fox", 1.0),), "blurry, dull"),
+        ("fox | dog:0", (("fox", 1.0),), ""),
+    ],
+)
+def test_a_prompt_is_read(prompt, spans, away):
+    assert spans_of(parse(prompt).emphasised()) == (spans, away)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        ("fox ^ owl", "a story"),
+        ("fox | seen.png", "is a picture, and diffusion follows words"),
+        ("fox:1:0.5", "a stop is for searches"),
+    ],
+)
+def test_what_only_a_search_can_do(zoo, prompt, said):
+    with pytest.raises(Unsupported, match=said):
+        asked(zoo, prompt)
+
+
+def test_a_prompt_says_what_to_paint(zoo):
+    with pytest.raises(RecipeError, match="only says what not to paint"):
+        asked(zoo, "blurry:-1")
+
+
+def test_phrases_below_nought_join_the_negative_prompt(zoo):
+    got = asked(zoo, "fox | dull:-1", negative_prompt="blurry")
+    assert got.prompt == "fox"
+    assert got.negative_prompt == "blurry, dull"
+
+
+def test_what_is_not_said_is_the_models(zoo):
+    easel = set_easel(wish("fox", iterations=None), zoo)
+    recipe, habits = easel.recipe, easel.illustrator.habits
+    assert (recipe.width, recipe.height) == (16, 16)
+    assert recipe.iterations == habits.steps
+    assert recipe.guidance_scale == habits.guidance_scale
+    assert recipe.sampler == habits.sampler
+    assert set(easel.surroundings.models) == {"tiny-diffusion", "tiny-vqgan", "tiny-text"}
+
+
+def test_guidance_of_nought_is_a_number(zoo):
+    assert asked(zoo, guidance_scale=0).guidance_scale == 0
+
+
+def test_a_start_and_a_mask_are_opened_and_fitted(zoo, tmp_path):
+    save_png(torch.zeros(3, 20, 40), tmp_path / "a.png")
+    Image.new("L", (8, 8), 255).save(tmp_path / "mask.png")
+    easel = set_easel(
+        wish(init_image=str(tmp_path / "a.png"), mask=str(tmp_path / "mask.png"), strength=0.3), zoo
+    )
+    got = easel.commissions[0]
+    assert got.init.shape == (1, 3, 16, 16)
+    assert got.mask.shape == (1, 1, 16, 16)
+    assert got.mask.min() == pytest.approx(1)
+    assert got.strength == 0.3
+    assert len(easel.surroundings.inputs) == 2
+
+
+def test_white_and_opaque_are_painted(tmp_path):
+    grey = Image.new("L", (2, 1))
+    grey.putdata([0, 255])
+    grey.save(tmp_path / "grey.png")
+    clear = Image.new("RGBA", (2, 1))
+    clear.putdata([(255, 255, 255, 0), (0, 0, 0, 255)])
+    clear.save(tmp_path / "clear.png")
+    for name in ("grey", "clear"):
+        assert open_mask(tmp_path / f"{name}.png").flatten().tolist() == [0, 1]
+
+
+def test_a_mask_needs_a_picture(zoo, tmp_path):
+    Image.new("L", (8, 8), 255).save(tmp_path / "mask.png")
+    with pytest.raises(RecipeError, match="mask needs an init_image"):
+        asked(zoo, mask=str(tmp_path / "mask.png"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"num_cutouts": 4},
+        {"tv_weight": 1.0},
+        {"zoom": {}},
+        {"start": "clouds"},
+        {"image_prompts": ("a.png",)},
+        {"perceptors": ("other",)},
+    ],
+)
+def test_fields_of_searches_are_refused(zoo, fields):
+    with pytest.raises(RecipeError, match=f"{next(iter(fields))}: diffusion has none"):
+        asked(zoo, **fields)
+
+
+def test_a_model_that_does_not_denoise(zoo):
+    with pytest.raises(Unsupported, match="'tiny-vqgan' cannot paint by diffusion"):
+        asked(zoo, model="tiny-vqgan")
+
+
+def test_a_size_that_it_does_not_paint(zoo):
+    with pytest.raises(RecipeError, match="this model paints 16 x 16"):
+        asked(zoo, width=32)
