@@ -16,7 +16,7 @@ from phosphene.core.rng import Rng
 from phosphene.core.runtime import painting_dtype
 from phosphene.core.team import ALONE, Team
 from phosphene.core.weights import save_weights
-from phosphene.families.diffusion.flow import LatentDiffusionConfig
+from phosphene.families.diffusion.flow import LatentDiffusionConfig, Reader
 from phosphene.families.diffusion.training import (
     LatentDiffusionLearner,
     LatentDiffusionTraining,
@@ -181,6 +181,11 @@ def _diffusion(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
     settings = settings_of(LatentDiffusionTraining, recipe.settings, "settings")
     # as it will be when it paints
     text = zoo.load(recipe.text, dtype=painting_dtype(torch.device("cpu")))
+    if not isinstance(text, Reader):
+        raise Unsupported(
+            f"text: {recipe.text!r} gives words alone; diffusion needs one that gives sentences, "
+            "too, such as emoji-clip"
+        )
     rng = Rng((recipe.seed,), "/learner")
     return LatentDiffusionLearner(config, settings, painter, text, rng, team)
 

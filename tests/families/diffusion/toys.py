@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from phosphene.core.rng import Rng
@@ -23,6 +24,7 @@ TINY = LatentDiffusionConfig(
     heads=2,
     layers=2,
     text_dim=8,
+    sentence_dim=6,
     text_length=4,
     autoencoder="tiny-vqgan",
     text="tiny-text",
@@ -30,7 +32,7 @@ TINY = LatentDiffusionConfig(
 
 
 class Reader:
-    """A `TokenReader`: each word is a direction of its own, whatever stands beside it."""
+    """A `Reader`: each word is a direction of its own, whatever stands beside it."""
 
     def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         words = [["<s>", *text.split()] for text in texts]
@@ -43,6 +45,10 @@ class Reader:
                 states[row, column] = Rng((seed,)).normal(TINY.text_dim)[0]
                 mask[row, column] = True
         return states, mask
+
+    def read(self, states: Tensor, mask: Tensor) -> Tensor:
+        mean = states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
+        return F.normalize(mean[:, : TINY.sentence_dim], dim=1)
 
 
 def flow(seed: int = 0, **changes: Any) -> Flow:
@@ -95,6 +101,6 @@ class Parrot(Flow):
 
 def say(*numbers: float) -> Words:
     """What `Parrot` repeats, one row a number."""
-    sentence = torch.zeros(len(numbers), TINY.text_dim)
+    sentence = torch.zeros(len(numbers), TINY.sentence_dim)
     sentence[:, 0] = torch.tensor(numbers)
     return Words(torch.zeros(len(numbers), 1, TINY.text_dim), sentence)

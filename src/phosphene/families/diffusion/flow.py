@@ -2,8 +2,8 @@
 
 The network is that of Stable Diffusion 3 (Esser et al. 2024, "Scaling Rectified Flow Transformers
 for High-Resolution Image Synthesis"), from diffusers: patches of codes and words' states attend to
-one another, and a sentence's mean state joins the time. It predicts the velocity of a straight
-path between a picture's codes and noise (rectified flow, Liu et al. 2022):
+one another, and the sentence's place among pictures joins the time. It predicts the velocity of a
+straight path between a picture's codes and noise (rectified flow, Liu et al. 2022):
 
     x = (1 - sigma) x0 + sigma e,   v = e - x0,   so x0 = x - sigma v
 
@@ -28,19 +28,25 @@ TIMES = 1000  # what the network calls sigma = 1
 
 
 @runtime_checkable
-class TokenReader(Protocol):
-    """A frozen text network."""
+class Reader(Protocol):
+    """A frozen text network with a space of whole sentences, best one that pictures share."""
 
     def tokens(
         self, texts: Sequence[str]
     ) -> tuple[Float[Tensor, "b n d"], Bool[Tensor, "b n"]]: ...
+
+    def read(
+        self, states: Float[Tensor, "b n d"], mask: Bool[Tensor, "b n"]
+    ) -> Float[Tensor, "b e"]:
+        """Unit vectors of sentences from their words' states."""
+        ...
 
 
 class Words(NamedTuple):
     """What a network is told: each word's state, and the sentence's."""
 
     states: Float[Tensor, "b n d"]
-    sentence: Float[Tensor, "b d"]
+    sentence: Float[Tensor, "b e"]
 
 
 def stacked(words: Sequence[Words]) -> Words:
@@ -61,9 +67,10 @@ class LatentDiffusionConfig:
         patch_size: Codes along a side of what the transformer takes as one.
         width: Of the transformer; `heads` divide it.
         text_dim: Of a word's state.
+        sentence_dim: Of a sentence's vector.
         text_length: Words that every sentence is padded to; longer ones keep their length.
         autoencoder: Name of the model whose codes these are.
-        text: Name of the text network.
+        text: Name of the text network: a perceptor, whose sentences lie where pictures do.
     """
 
     resolution: int = 128
@@ -74,9 +81,10 @@ class LatentDiffusionConfig:
     heads: int = 6
     layers: int = 6
     text_dim: int = 384
+    sentence_dim: int = 256
     text_length: int = 16
     autoencoder: str = "emoji-vqgan"
-    text: str = "minilm"
+    text: str = "emoji-clip"
 
     def __post_init__(self) -> None:
         """Check the ranges, since configs come from files.
@@ -129,7 +137,7 @@ def transformer_of(config: LatentDiffusionConfig) -> SD3Transformer2DModel:
         num_attention_heads=config.heads,
         joint_attention_dim=config.text_dim,
         caption_projection_dim=config.width,
-        pooled_projection_dim=config.text_dim,
+        pooled_projection_dim=config.sentence_dim,
         pos_embed_max_size=config.latent_size // config.patch_size,
         qk_norm="rms_norm",
     )
@@ -183,15 +191,13 @@ class Flow(nn.Module):
 
 
 @torch.no_grad()
-def read(text: TokenReader, prompts: Sequence[str], length: int) -> Words:
-    """What a frozen text network makes of prompts: states padded with zeros, and their means.
+def read(text: Reader, prompts: Sequence[str], length: int) -> Words:
+    """What a frozen text network makes of prompts: states padded with zeros, and sentences.
 
     A prompt's words do not depend on its neighbours, as long as none is longer than `length`.
     """
     states, mask = text.tokens(prompts)
-    states = states.float()
-    sentence = F.normalize(states.sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp_min(1), dim=1)
+    sentence = text.read(states, mask).float()
     short = max(0, length - states.shape[1])
-    # unit deviation, as the network's other inputs have
-    scale = states.shape[-1] ** 0.5
-    return Words(F.pad(states, (0, 0, 0, short)), sentence * scale)
+    # of about the size that the network's other inputs have
+    return Words(F.pad(states.float(), (0, 0, 0, short)), sentence * sentence.shape[1] ** 0.5)

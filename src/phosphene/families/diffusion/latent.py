@@ -21,7 +21,7 @@ from phosphene.core.weights import Shelf, load_into
 from phosphene.families.diffusion.flow import (
     Flow,
     LatentDiffusionConfig,
-    TokenReader,
+    Reader,
     Words,
     read,
 )
@@ -33,7 +33,7 @@ STEPS, GUIDANCE_SCALE, SAMPLER = 16, 4.0, "euler"
 class LatentDiffusion(nn.Module):
     """A trained flow with its autoencoder and its text network: words to pictures."""
 
-    def __init__(self, flow: Flow, autoencoder: Autoencoder, text: TokenReader) -> None:
+    def __init__(self, flow: Flow, autoencoder: Autoencoder, text: Reader) -> None:
         super().__init__()
         self.flow = flow
         self.autoencoder = autoencoder
@@ -126,9 +126,9 @@ def build(
     flow = Flow(LatentDiffusionConfig.from_dict(shape))
     load_into(flow, tensors, "the weight file")
     autoencoder, text = shelf.model(flow.config.autoencoder), shelf.model(flow.config.text)
-    if not isinstance(autoencoder, Autoencoder) or not isinstance(text, TokenReader):
+    if not isinstance(autoencoder, Autoencoder) or not isinstance(text, Reader):
         raise CheckpointError(
             f"{flow.config.autoencoder!r} and {flow.config.text!r} are no autoencoder and text "
-            "network, which latent diffusion is made of"
+            "network with sentences, which latent diffusion is made of"
         )
     return LatentDiffusion(flow.requires_grad_(False).eval(), autoencoder, text)

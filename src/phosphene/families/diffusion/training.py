@@ -23,7 +23,7 @@ from phosphene.core.team import ALONE, Team
 from phosphene.families.diffusion.flow import (
     Flow,
     LatentDiffusionConfig,
-    TokenReader,
+    Reader,
     Words,
     read,
 )
@@ -63,7 +63,7 @@ class LatentDiffusionLearner:
         config: LatentDiffusionConfig,
         settings: LatentDiffusionTraining,
         autoencoder: Autoencoder,
-        text: TokenReader,
+        text: Reader,
         rng: Rng,
         team: Team = ALONE,
     ) -> None:
