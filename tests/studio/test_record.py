@@ -145,7 +145,7 @@ def test_a_checkpoint_of_something_else(zoo, tmp_path, state):
 
 def test_a_stopped_picture_is_kept_without_a_video(zoo, tmp_path):
     record, painting = paint(zoo, tmp_path, stop=2, video="mp4")
-    record.keep(painting.artifact())
+    record.keep(painting.artifact(), finished=False)
     kept = read_artifact(tmp_path / "green-heart-flat-7.png")
     assert kept.manifest.iterations == 2
     assert not list(tmp_path.glob("*.mp4"))

@@ -8,11 +8,12 @@ from phosphene.core.images import save_png
 from phosphene.studio import room, start
 from phosphene.studio.artifact import read_artifact
 from phosphene.studio.craft import Painted
+from phosphene.studio.defaults import STEERING
 from phosphene.studio.imagine import imagine
 from phosphene.studio.recipe import Sample
 from phosphene.studio.replay import replay
 from phosphene.studio.run import run
-from phosphene.studio.stage import STEERING, set_stage
+from phosphene.studio.stage import set_stage
 from tests.studio.fakes import tiny
 from tests.studio.gan_kinds import KINDS, save_kind
 

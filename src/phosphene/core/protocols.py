@@ -175,6 +175,34 @@ class Illustrator(Protocol):
 
 
 @runtime_checkable
+class Denoiser(Protocol):
+    """What a noised picture is expected to be, told some words beforehand.
+
+    On the straight path x = (1 - sigma) x0 + sigma e from pictures, or their codes, to normal
+    noise, whichever schedule the model was trained with.
+    """
+
+    shape: tuple[int, ...]  # of x0, without the batch axis
+
+    def denoise(self, x: Float[Tensor, "b ..."], sigma: float) -> Float[Tensor, "b ..."]:
+        """Expect x0 at x, without gradients."""
+        ...
+
+    def encode(self, images: Images) -> Float[Tensor, "b ..."]: ...
+
+    def decode(self, x0: Float[Tensor, "b ..."]) -> Images:
+        """Pictures in about [-1, 1], not clipped; differentiable."""
+        ...
+
+
+@runtime_checkable
+class Told(Protocol):
+    """An illustrator whose denoiser can be had, to be steered by more than words."""
+
+    def told(self, commission: Commission) -> Denoiser: ...
+
+
+@runtime_checkable
 class Learner(Protocol):
     """What the training loop needs to know of a model: nothing but this.
 

@@ -98,6 +98,11 @@ class Optimisation:
         self.optimizer = OPTIMISERS[settings.optimiser]([self.latent.data], lr=1.0)
         self.index = 0
 
+    @property
+    def total(self) -> int:
+        """Steps in all."""
+        return self.settings.iterations
+
     def paint(self) -> Images:
         """The picture of the latent as it is, in [-1, 1]."""
         with torch.no_grad():

@@ -16,6 +16,9 @@ class Defaults:
     num_cutouts: int = 32
     start_noise: float | None = None  # as at the end
     repaint_every: int = 0
+    guidance_scale: float | None = None
+    push: float | None = None
+    rounds: int | None = None
 
 
 DEFAULTS = {
@@ -40,6 +43,9 @@ FROM_FLOW = {  # the sketch has its shapes: what is missing are surfaces
     )
 }
 STEERING = Defaults(iterations=150, learning_rate=0.05, num_cutouts=12)  # of gan-clip
+GUIDING = Defaults(  # of guided-diffusion
+    iterations=30, num_cutouts=8, start_noise=0.3, guidance_scale=3.0, push=0.15, rounds=1
+)
 
 
 def defaults_of(recipe: Imagine) -> Defaults:

@@ -4,7 +4,7 @@ The sibling of `stage`, for models that denoise: they follow a prompt's words, n
 others judge. Cheap checks come first here, too.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,10 +18,10 @@ from phosphene.core.runtime import painting_dtype, resolve_device
 from phosphene.prompting.emphasis import Span, plain, tidied
 from phosphene.prompting.prompt import PHRASE_MARK, UNENDING, Phrase, Story
 from phosphene.studio.artifact import Platform, Surroundings
+from phosphene.studio.methods import demand_plain
 from phosphene.studio.provenance import dtype_of, input_hashes, model_hashes
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.imagine import OF_SEARCHES
-from phosphene.studio.stage import demand_plain
 from phosphene.studio.wording import Wording, wordings_of
 from phosphene.zoo import Zoo
 
@@ -67,11 +67,8 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Easel:
             "`phosphene models` shows the family of each"
         )
     recipe = _complete(recipe, model)
-    height, width = recipe.height, recipe.width
-    assert height is not None
-    assert width is not None
     commissions = tuple(
-        _commission(recipe, words, negatives, init, mask, place) for words, negatives in spans
+        _with_pictures(commission_of(recipe, *words), init, mask, place) for words in spans
     )
     for commission in commissions[:1]:  # they differ in words alone
         model.check(commission)
@@ -88,20 +85,23 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Easel:
     )
 
 
-def spans_of(story: Story) -> tuple[tuple[tuple[str, float], ...], str]:
+def spans_of(story: Story, judged: bool = False) -> tuple[tuple[tuple[str, float], ...], str]:
     """A prompt's words with their weights, phrases between |; and what it leads away from.
 
     A phrase below 0 is of the latter, however far. Words that all weigh the same weigh 1.
 
+    Args:
+        judged: A perceptor sees to pictures and stops, which are left out here.
     Raises:
-        Unsupported: several scenes, image prompts, stops: those are a search's.
+        Unsupported: several scenes; image prompts or stops that nobody sees to.
         RecipeError: nothing but what it leads away from.
     """
     if len(story.scenes) > 1:
         raise Unsupported("a story (^) is painted on in one picture: take --method vqgan-clip")
-    towards = [phrase for phrase in story.scenes[0] if phrase.pull > 0]
-    away = [phrase for phrase in story.scenes[0] if phrase.pull < 0]
-    for phrase in (*towards, *away):
+    phrases = [phrase for phrase in story.scenes[0] if phrase.text is not None or not judged]
+    towards = [phrase for phrase in phrases if phrase.pull > 0]
+    away = [phrase for phrase in phrases if phrase.pull < 0]
+    for phrase in () if judged else (*towards, *away):
         if phrase.text is None:
             raise Unsupported(
                 f"prompt: {str(phrase)[:80]!r} is a picture, and diffusion follows words; start "
@@ -109,7 +109,7 @@ def spans_of(story: Story) -> tuple[tuple[tuple[str, float], ...], str]:
             )
         if phrase.stop != UNENDING:
             raise Unsupported("prompt: a stop is for searches; leave it out, or use vqgan-clip")
-    if not towards:
+    if not towards and not judged:
         raise RecipeError("the prompt only says what not to paint; say what to paint, too")
     parts: list[Span] = []
     for phrase in towards:
@@ -131,6 +131,25 @@ def open_mask(path: Path) -> Float[Tensor, "1 1 h w"]:
     grey = (image[:3].mean(dim=0) + 1) / 2
     opaque = (image[3] + 1) / 2
     return (opaque if opaque.min() < 1 else grey)[None, None]
+
+
+def commission_of(recipe: Imagine, said: tuple[tuple[str, float], ...], away: str) -> Commission:
+    """What a complete recipe asks a model for, in words."""
+    assert recipe.height is not None
+    assert recipe.width is not None
+    assert recipe.iterations is not None
+    assert recipe.guidance_scale is not None
+    assert recipe.sampler is not None
+    return Commission(
+        spans=said,
+        negative_prompt=", ".join(filter(None, (recipe.negative_prompt, away))),
+        height=recipe.height,
+        width=recipe.width,
+        steps=recipe.iterations,
+        guidance_scale=recipe.guidance_scale,
+        sampler=recipe.sampler,
+        strength=recipe.strength,
+    )
 
 
 def _weighed(phrase: Phrase) -> list[Span]:
@@ -157,30 +176,13 @@ def _complete(recipe: Imagine, model: Illustrator) -> Imagine:
     )
 
 
-def _commission(
-    recipe: Imagine,
-    spans: tuple[tuple[str, float], ...],
-    away: str,
-    init: Images | None,
-    mask: Tensor | None,
-    place: torch.device,
+def _with_pictures(
+    commission: Commission, init: Images | None, mask: Tensor | None, place: torch.device
 ) -> Commission:
-    """What the model is asked for."""
-    assert recipe.height is not None
-    assert recipe.width is not None
-    assert recipe.iterations is not None
-    assert recipe.guidance_scale is not None
-    assert recipe.sampler is not None
-    size = (recipe.height, recipe.width)
-    return Commission(
-        spans=spans,
-        negative_prompt=", ".join(filter(None, (recipe.negative_prompt, away))),
-        height=recipe.height,
-        width=recipe.width,
-        steps=recipe.iterations,
-        guidance_scale=recipe.guidance_scale,
-        sampler=recipe.sampler,
+    """With what it starts from, and where that is painted anew."""
+    size = (commission.height, commission.width)
+    return replace(
+        commission,
         init=None if init is None else fit(init, *size).to(place),
-        strength=recipe.strength,
         mask=None if mask is None else fit(mask, *size).clamp(0, 1).to(place),
     )

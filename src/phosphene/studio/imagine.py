@@ -69,7 +69,7 @@ def _paint(
             notes = ()
     except (KeyboardInterrupt, GeneratorExit, Diverged):
         if painting.iterations > 0:
-            record.keep(painting.artifact())
+            record.keep(painting.artifact(), finished=False)
         raise
     finished = painting.finished()
     assert finished.artifact is not None

@@ -11,11 +11,14 @@ from phosphene.core.protocols import Step
 from phosphene.core.rng import Rng
 from phosphene.explore.breed import Genes
 from phosphene.explore.genes_text import genes_text
+from phosphene.families.diffusion.guided import GuidedSampling
 from phosphene.prompting.optimise import Optimisation
 from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Artifact, artifact_of
 from phosphene.studio.camera import move
 from phosphene.studio.craft import Painted
+from phosphene.studio.guiding import sampling_of
+from phosphene.studio.methods import Guide
 from phosphene.studio.stage import Stage
 from phosphene.studio.start import start
 from phosphene.zoo import Zoo
@@ -34,13 +37,7 @@ class Painting:
     def __init__(self, stage: Stage, zoo: Zoo, number: int) -> None:
         self.stage = stage = stage.of_picture(number)
         self.number = number
-        rng = Rng((stage.seed,), "/imagine")
-        self.optimisation = Optimisation(
-            stage.decoder,
-            start(stage, zoo, rng.fork("start")),
-            stage.objective(rng.fork("objective")),
-            stage.settings,
-        )
+        self.optimisation = _begin(stage, zoo, Rng((stage.seed,), "/imagine"))
         self._whole = self._snapshot()
 
     @property
@@ -61,7 +58,7 @@ class Painting:
         Raises:
             Diverged: the loss stopped being finite; the picture before that is kept.
         """
-        stop = self.stage.settings.iterations if stop is None else stop
+        stop = self.optimisation.total if stop is None else stop
         while self.optimisation.index < stop:
             self._move_camera()
             step = self.optimisation.step()
@@ -74,7 +71,7 @@ class Painting:
         """The picture after the last whole iteration, as the last step."""
         artifact = self.artifact()
         scalars = {"picture": float(self.number)}
-        place = self._place(self.stage.settings.iterations)
+        place = self._place(self.optimisation.total)
         return Painted(*place, artifact.image[None], scalars, artifact=artifact)
 
     def artifact(self) -> Artifact:
@@ -118,7 +115,7 @@ class Painting:
 
     def _place(self, index: int) -> tuple[int, int]:
         """Index among all steps of the recipe, and their number."""
-        steps = self.stage.settings.iterations + 1
+        steps = self.optimisation.total + 1
         return self.number * steps + index, len(self.stage.wordings) * steps
 
     def _move_camera(self) -> None:
@@ -132,3 +129,15 @@ class Painting:
 
     def _snapshot(self) -> tuple[int, Tensor]:
         return self.optimisation.index, self.optimisation.latent.data.detach().clone()
+
+
+def _begin(stage: Stage, zoo: Zoo, rng: Rng) -> Optimisation | GuidedSampling:
+    """The search for a picture, at its beginning."""
+    if isinstance(stage.decoder, Guide):
+        return sampling_of(stage, rng)
+    return Optimisation(
+        stage.decoder,
+        start(stage, zoo, rng.fork("start")),
+        stage.objective(rng.fork("objective")),
+        stage.settings,
+    )

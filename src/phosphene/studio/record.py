@@ -39,7 +39,7 @@ class Record(Protocol):
 
     def note(self, painting: Painting | Illustration, step: Step) -> None: ...
 
-    def keep(self, artifact: Artifact) -> None: ...
+    def keep(self, artifact: Artifact, finished: bool = True) -> None: ...
 
     def close(self) -> None: ...
 
@@ -56,7 +56,7 @@ class NoRecord:
 
     def note(self, painting: Painting | Illustration, step: Step) -> None: ...
 
-    def keep(self, artifact: Artifact) -> None: ...
+    def keep(self, artifact: Artifact, finished: bool = True) -> None: ...
 
     def close(self) -> None: ...
 
@@ -118,11 +118,11 @@ class FolderRecord:
             save_state(self.folder.checkpoint, {**painting.state(), "surroundings": made_in})
             self._saved = now
 
-    def keep(self, artifact: Artifact) -> None:
+    def keep(self, artifact: Artifact, finished: bool = True) -> None:
         """Save a picture; with a video of its frames, if it is finished and one is wanted."""
         label, made = self._label(artifact.manifest.index), artifact.manifest.iterations
         artifact.save(self.folder.picture(self.recipe, label))
-        if made < (self.recipe.iterations or 0):
+        if not finished:
             return
         if self.frame_every:
             artifact.save(self.folder.frame(label, made))

@@ -14,6 +14,7 @@ from phosphene.core.latent import Latent
 from phosphene.core.memory import available_memory, rehearsed
 from phosphene.core.rng import Rng
 from phosphene.prompting.steering import Steered
+from phosphene.studio.methods import Guide
 from phosphene.studio.stage import Stage
 from phosphene.studio.start import NUM_TRIES
 
@@ -34,12 +35,12 @@ GIB = 2**30
 def check_room(stage: Stage) -> None:
     """Check that an iteration fits into memory, as far as can be told.
 
-    A generator that is steered paints its own size, which was chosen with the model: it passes.
+    A model that is steered paints its own size, which was chosen with the model: it passes.
 
     Raises:
         RecipeError: it does not; says how much it needs, what there is, and which size fits.
     """
-    if isinstance(stage.decoder, Steered):
+    if isinstance(stage.decoder, Steered | Guide):
         return
     there = available_memory(stage.device)
     height, width = stage.size

@@ -3,27 +3,28 @@
 Cheap checks come first, so that a mistake in the recipe shows before gigabytes are loaded.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
-from phosphene.core.latent import Latent
-from phosphene.core.protocols import Autoencoder, Objective, Perceptor
+from phosphene.core.protocols import Objective, Perceptor
 from phosphene.core.rng import Rng
-from phosphene.core.runtime import painting_dtype, resolve_device
+from phosphene.core.runtime import resolve_device
 from phosphene.prompting.cutouts import Cutouts
 from phosphene.prompting.objective import (
     Gaze,
     InitPull,
     NoiseFall,
     PromptObjective,
+    RangePenalty,
+    Saturation,
     StepObjective,
     TotalVariation,
     weighted_sum,
@@ -32,39 +33,17 @@ from phosphene.prompting.optimise import ObjectiveAt, Optimising
 from phosphene.prompting.prompt import Phrase, Story
 from phosphene.prompting.steering import Steered
 from phosphene.studio.artifact import Platform, Surroundings
-from phosphene.studio.defaults import BLANKS, STEERING, Defaults, defaults_of
-from phosphene.studio.provenance import dtype_of, input_hashes, model_hashes
+from phosphene.studio.defaults import BLANKS
+from phosphene.studio.methods import METHODS, Canvas, Guide, Own, Paints, demand_own_fields, frozen
+from phosphene.studio.provenance import input_hashes, model_hashes
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.fields import split_weight
-from phosphene.studio.recipes.imagine import OF_DENOISERS
 from phosphene.studio.wording import Wording, scenes_of, wordings_of
 from phosphene.zoo import Zoo
 
-Model = TypeVar("Model")
 Number = TypeVar("Number", int, float)
 
-
-@runtime_checkable
-class Canvas(Autoencoder, Protocol):
-    """An autoencoder with a codebook that paints any size."""
-
-    factor: int
-
-    def grid_of(self, height: int, width: int) -> tuple[int, int]: ...
-
-    def lookup(self, tokens: Latent) -> Latent: ...
-
-
-class Own(NamedTuple):
-    """What comes with a model: defaults, height and width in px, what its weights are kept in."""
-
-    defaults: Defaults
-    size: tuple[int, int]
-    dtype: str
-
-
 SKETCHES = "sketches"  # family of the models that hold starts
-DEFAULT_SIZE = 256  # px, of models whose card names none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +62,7 @@ class Stage:
 
     recipe: Imagine
     wordings: tuple[Wording, ...]
-    decoder: Canvas | Steered
+    decoder: Paints
     gazes: tuple[Gaze, ...]
     pictures: Mapping[str, Picture]
     init: Picture | None
@@ -133,6 +112,8 @@ class Stage:
         """Height and width of what the decoder paints, px."""
         if isinstance(self.decoder, Steered):
             return self.decoder.resolution
+        if isinstance(self.decoder, Guide):
+            return self.size
         rows, columns = self.grid
         return rows * self.canvas.factor, columns * self.canvas.factor
 
@@ -214,6 +195,8 @@ class Stage:
         terms: list[tuple[StepObjective, float]] = [
             (words, 1.0),
             (TotalVariation(), self.recipe.tv_weight),
+            (RangePenalty(), self.recipe.range_weight),
+            (Saturation(), self.recipe.saturation_weight),
         ]
         if self.init is not None:
             terms.append((InitPull(self.init_images()), self.recipe.init_weight))
@@ -229,7 +212,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         DeviceError: no such device.
     """
     wordings = wordings_of(recipe)
-    demand_plain(recipe, OF_DENOISERS, f"{recipe.method} does not denoise", "--method diffusion")
+    demand_own_fields(recipe)
     place = resolve_device(device)
     scenes = [scene for wording in wordings for scene in wording.story.scenes]
     paths = {phrase.image for scene in scenes for phrase in scene if phrase.image}
@@ -260,63 +243,6 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     )
 
 
-def _paints_with_codes(
-    recipe: Imagine, zoo: Zoo, place: torch.device
-) -> tuple[Canvas | Steered, Own]:
-    """vqgan-clip: an autoencoder's codes, any size."""
-    decoder = _frozen(zoo.load(recipe.model_name, place, painting_dtype(place)))
-    if not isinstance(decoder, Canvas):
-        raise Unsupported(
-            f"{recipe.model_name[:80]!r} cannot paint by vqgan-clip: it is no autoencoder with a "
-            "codebook; `phosphene models` shows the family of each"
-        )
-    side = zoo.card(recipe.model_name).size or DEFAULT_SIZE
-    default = defaults_of(recipe)
-    return decoder, Own(default, (side, side), dtype_of(decoder))
-
-
-def _steers_a_generator(
-    recipe: Imagine, zoo: Zoo, place: torch.device
-) -> tuple[Canvas | Steered, Own]:
-    """gan-clip: z and classes, or the styles, of a GAN, in its own size."""
-    generator = _frozen(zoo.load(recipe.model_name, place))
-    try:
-        decoder = Steered(generator)
-    except Unsupported:
-        raise Unsupported(
-            f"{recipe.model_name[:80]!r} cannot paint by gan-clip: it is no generator with a "
-            "differentiable decode(); name one, for example --model faces-dcgan"
-        ) from None
-    height, width = decoder.resolution
-    for name, asked, is_ in (("height", recipe.height, height), ("width", recipe.width, width)):
-        if asked not in (None, is_):
-            raise RecipeError(
-                f"{name}: {recipe.model_name[:80]!r} paints {width} x {height} px, not {asked}; "
-                "leave the size out"
-            )
-    if recipe.init_image or recipe.zoom:
-        what = "init_image" if recipe.init_image else "zoom"
-        raise Unsupported(
-            f"{what}: gan-clip cannot go on from a picture; `phosphene invert` finds one in the "
-            "generator, and vqgan-clip paints on from any"
-        )
-    return decoder, Own(STEERING, (height, width), dtype_of(generator))
-
-
-def demand_plain(recipe: Imagine, fields: Iterable[str], reason: str, instead: str) -> None:
-    """See that nothing is asked for that the recipe's method does not have.
-
-    Raises:
-        RecipeError: names the field.
-    """
-    for name in fields:
-        if getattr(recipe, name) != type(recipe).model_fields[name].default:
-            raise RecipeError(f"{name}: {reason}; leave it out, or take {instead}")
-
-
-METHODS = {"vqgan-clip": _paints_with_codes, "gan-clip": _steers_a_generator}
-
-
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
     if recipe.method != "vqgan-clip" or recipe.start in (*BLANKS, "flow", "image"):
@@ -334,20 +260,28 @@ def _complete(recipe: Imagine, own: Own) -> Imagine:
     default = own.defaults
     iterations = recipe.iterations or default.iterations
     share = -(-iterations // scenes_of(recipe))
-    return recipe.model_copy(
-        update={
-            "model": recipe.model_name,
-            "iterations": iterations,
-            "width": recipe.width or own.size[1],
-            "height": recipe.height or own.size[0],
+    filled: dict[str, Any] = {
+        "model": recipe.model_name,
+        "iterations": iterations,
+        "width": recipe.width or own.size[1],
+        "height": recipe.height or own.size[0],
+        "num_cutouts": recipe.num_cutouts or default.num_cutouts,
+        "start_noise": _first(recipe.start_noise, default.start_noise, recipe.cut_noise),
+        "story_every": recipe.story_every or share,
+    }
+    if recipe.method == "guided-diffusion":
+        filled |= {
+            "guidance_scale": _first(recipe.guidance_scale, default.guidance_scale),
+            "push": _first(recipe.push, default.push),
+            "rounds": recipe.rounds or default.rounds,
+        }
+    else:
+        filled |= {
             "optimiser": recipe.optimiser or default.optimiser,
             "learning_rate": recipe.learning_rate or default.learning_rate,
-            "num_cutouts": recipe.num_cutouts or default.num_cutouts,
-            "start_noise": _first(recipe.start_noise, default.start_noise, recipe.cut_noise),
             "repaint_every": _first(recipe.repaint_every, default.repaint_every),
-            "story_every": recipe.story_every or share,
         }
-    )
+    return recipe.model_copy(update=filled)
 
 
 def _first(*values: Number | None) -> Number:
@@ -367,11 +301,4 @@ def _gaze(recipe: Imagine, perceptor: object, name: str, weight: float) -> Gaze:
         power=recipe.cut_power,
         noise=recipe.cut_noise,
     )
-    return Gaze(_frozen(perceptor), cutouts, weight)
-
-
-def _frozen(model: Model) -> Model:
-    """Only the latent learns: gradients of parameters would cost a third of each iteration."""
-    if isinstance(model, nn.Module):
-        model.requires_grad_(False).eval()
-    return model
+    return Gaze(frozen(perceptor), cutouts, weight)

@@ -15,6 +15,7 @@ from phosphene.prompting.optimise import Optimisation
 from phosphene.prompting.sketches import Sketchbook, extend
 from phosphene.prompting.steering import Steered
 from phosphene.prompting.weighing import embed_words
+from phosphene.studio.methods import Canvas
 from phosphene.studio.stage import Stage
 from phosphene.zoo import Zoo
 
@@ -144,6 +145,7 @@ def _best_of(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
         starts = [seek(stage, zoo, rng.fork(f"try {i}")) for i in range(NUM_TRIES)]
         latent = starts[0].with_data(torch.cat([s.data for s in starts]))
     objective = stage.objective(Rng(rng.seeds * NUM_TRIES, rng.purpose))
+    assert isinstance(stage.decoder, Canvas | Steered)
     trial = Optimisation(stage.decoder, latent, objective, stage.settings)
     for _ in range(TRIAL_ITERATIONS):
         trial.step()

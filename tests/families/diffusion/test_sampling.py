@@ -1,6 +1,5 @@
 """Walking the flow: exact where it is known, guided as the formula says, kept where masked."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -14,7 +13,6 @@ from phosphene.families.diffusion.sampling import (
     Term,
     guided,
     sample,
-    sigmas_of,
     terms_of,
 )
 from tests.families.diffusion.toys import Gaussian, Parrot, Reader, flow, say
@@ -105,14 +103,6 @@ def test_a_word_that_counts_nothing_is_left_out() -> None:
 def test_terms_add_up_to_one(weights) -> None:
     terms = terms_of([(f"word{i} ", weight) for i, weight in enumerate(weights)])
     assert sum(weight for _, weight in terms) == pytest.approx(1)
-
-
-@given(st.integers(1, 100), st.floats(0.01, 1))
-def test_sigmas_fall_evenly_from_the_strength(steps, strength) -> None:
-    sigmas = np.append(sigmas_of(steps, strength), 0)
-    assert sigmas[0] == pytest.approx(strength)
-    assert len(sigmas) - 1 == max(1, round(steps * strength))
-    assert np.diff(sigmas) == pytest.approx(-strength / (len(sigmas) - 1))
 
 
 def test_a_little_strength_changes_little() -> None:

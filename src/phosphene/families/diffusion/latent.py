@@ -4,7 +4,7 @@ Source: Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffus
 the codes are those of a VQGAN before its codebook, and the path is a straight one: see `flow`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,7 @@ from phosphene.families.diffusion.flow import (
     Words,
     read,
 )
-from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, sample, terms_of
+from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guided, sample, terms_of
 
 STEPS, GUIDANCE_SCALE, SAMPLER = 16, 4.0, "euler"
 
@@ -76,6 +76,13 @@ class LatentDiffusion(nn.Module):
                 images = _kept(images, commission)
             yield Step(moment.index, moment.total, images)
 
+    def told(self, commission: Commission) -> "Listener":
+        """The denoiser that leads to what is asked for."""
+        self.check(commission)
+        terms = [Term(self.read(text), weight) for text, weight in terms_of(commission.spans)]
+        unsaid = self.read(commission.negative_prompt)
+        return Listener(self, terms, unsaid, commission.guidance_scale)
+
     def read(self, prompt: str) -> Words:
         """What the network is told of a prompt."""
         return read(self.text, [prompt], self.flow.config.text_length)
@@ -85,10 +92,14 @@ class LatentDiffusion(nn.Module):
         """Pictures to normalised codes."""
         return self.flow.normalised(self.autoencoder.encode(images).data)
 
+    def paint(self, x: Float[Tensor, "b d rows columns"]) -> Images:
+        """Normalised codes to pictures in about [-1, 1], not clipped; differentiable."""
+        return self.autoencoder.decode(self.flow.codes(x))
+
     @torch.no_grad()
     def decode(self, x: Float[Tensor, "b d rows columns"]) -> Images:
         """Normalised codes to pictures, clipped to [-1, 1]."""
-        return self.autoencoder.decode(self.flow.codes(x)).clamp(-1, 1)
+        return self.paint(x).clamp(-1, 1)
 
     def _sampling(self, commission: Commission) -> Sampling:
         sampling = Sampling(
@@ -105,6 +116,32 @@ class LatentDiffusion(nn.Module):
         # a code that is touched at all is painted anew; what is kept of it is laid over the picture
         size = self.flow.config.latent_size
         return replace(sampling, mask=(F.adaptive_max_pool2d(commission.mask, size) > 0).float())
+
+
+class Listener:
+    """A `Denoiser`: the model, told words and how closely to keep to them."""
+
+    def __init__(
+        self, model: LatentDiffusion, terms: Sequence[Term], unsaid: Words, scale: float
+    ) -> None:
+        self.model, self.terms, self.unsaid, self.scale = model, terms, unsaid, scale
+        c = model.flow.config
+        self.shape = (c.latent_channels, c.latent_size, c.latent_size)
+
+    @torch.no_grad()
+    def denoise(
+        self, x: Float[Tensor, "b d rows columns"], sigma: float
+    ) -> Float[Tensor, "b d rows columns"]:
+        """Expect normalised codes."""
+        return x - sigma * guided(self.model.flow, x, sigma, self.terms, self.unsaid, self.scale)
+
+    def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:
+        """Pictures to normalised codes."""
+        return self.model.encode(images)
+
+    def decode(self, x0: Float[Tensor, "b d rows columns"]) -> Images:
+        """Normalised codes to pictures; differentiable."""
+        return self.model.paint(x0)
 
 
 def _kept(images: Images, commission: Commission) -> Images:

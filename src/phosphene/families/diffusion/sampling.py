@@ -22,6 +22,7 @@ from torch import Tensor
 
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import Flow, Words, stacked
+from phosphene.families.diffusion.schedule import between, sigmas_of
 
 SAMPLERS: dict[str, Callable[[], Any]] = {
     "euler": FlowMatchEulerDiscreteScheduler,
@@ -72,12 +73,6 @@ class Moment:
     clean: Float[Tensor, "b d h w"]
 
 
-def sigmas_of(steps: int, strength: float = 1.0) -> Float[np.ndarray, " n"]:
-    """Noise before each step: from `strength` evenly down, so that the next one would be 0."""
-    count = max(1, round(steps * strength))
-    return np.linspace(strength, strength / count, count, dtype=np.float64)
-
-
 def terms_of(spans: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
     """Prompts and what each counts, for a text whose parts have weights.
 
@@ -107,7 +102,7 @@ def sample(
     noise = rng.fork("noise").normal(c.latent_channels, c.latent_size, c.latent_size)
     noise = noise.to(unsaid.states.device)
     sigmas = sigmas_of(sampling.steps, 1.0 if sampling.init is None else sampling.strength)
-    x = noise if sampling.init is None else _between(sampling.init, noise, float(sigmas[0]))
+    x = noise if sampling.init is None else between(sampling.init, noise, float(sigmas[0]))
     scheduler = scheduler_of(sampling.sampler, sigmas)
     times, levels = scheduler.timesteps, scheduler.sigmas
     for index, time in enumerate(times):
@@ -116,7 +111,7 @@ def sample(
         clean = x - sigma * velocity
         x = scheduler.step(velocity, time, x, return_dict=False)[0].float()
         if sampling.mask is not None and sampling.init is not None:
-            known = _between(sampling.init, noise, float(levels[index + 1]))
+            known = between(sampling.init, noise, float(levels[index + 1]))
             x = sampling.mask * x + (1 - sampling.mask) * known
             clean = sampling.mask * clean + (1 - sampling.mask) * sampling.init
         last = index == len(times) - 1
@@ -142,8 +137,3 @@ def guided(
     pairs = zip(asked, velocities, strict=False)  # the last may be that of `unsaid`
     towards = torch.stack([term.weight * velocity for term, velocity in pairs]).sum(dim=0)
     return towards if scale == 1 else velocities[-1] + scale * (towards - velocities[-1])
-
-
-def _between(clean: Tensor, noise: Tensor, sigma: float) -> Tensor:
-    """The straight path's point at sigma."""
-    return (1 - sigma) * clean + sigma * noise

@@ -18,7 +18,7 @@ from phosphene.studio.recipes.fields import (
     drawn_seed,
 )
 
-Method = Literal["diffusion", "vqgan-clip", "gan-clip"]
+Method = Literal["diffusion", "guided-diffusion", "vqgan-clip", "gan-clip"]
 Optimiser = Literal[
     "adam", "novograd", "pyramid", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
 ]
@@ -28,10 +28,13 @@ Start = Literal["auto", "clouds", "codebook", "flow", "retrieval", "best-of", "i
 MAX_PICTURES = 64
 OWN_MODELS = {  # of the methods
     "diffusion": "emoji-diffusion",
+    "guided-diffusion": "emoji-diffusion",
     "vqgan-clip": "emoji-vqgan",
     "gan-clip": "emoji-biggan",
 }
 OF_DENOISERS = ("negative_prompt", "guidance_scale", "sampler", "strength", "mask")
+OF_STEERED_DENOISERS = ("push", "rounds", "symmetry")
+OF_OPTIMISERS = ("optimiser", "learning_rate", "repaint_every", "start", "zoom")
 OF_SEARCHES = (
     "perceptors",
     "init_weight",
@@ -46,8 +49,11 @@ OF_SEARCHES = (
     "start_noise",
     "repaint_every",
     "tv_weight",
+    "range_weight",
+    "saturation_weight",
     "zoom",
     "story_every",
+    *OF_STEERED_DENOISERS,
 )
 
 
@@ -163,6 +169,22 @@ class Imagine(Painting):
         "out what no picture has; 0 = never, none = the model's default",
     )
     tv_weight: Weight = Field(0.0, description="penalty on roughness (total variation)")
+    range_weight: Weight = Field(0.0, description="penalty on light and shadow beyond all paper")
+    saturation_weight: float = Field(
+        0.0, ge=-1000, le=1000, description="penalty on strong colours; below 0 asks for them"
+    )
+    push: float | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="how far perceptors move a guided diffusion each time; none = the default",
+    )
+    rounds: int | None = Field(
+        None, ge=1, le=100, description="pushes a step of guided diffusion; none = the default"
+    )
+    symmetry: Literal["none", "sides", "halves"] = Field(
+        "none", description="guided diffusion: mirror the left half, or the upper one"
+    )
     save_every: Every | None = Field(
         None, description="iterations between saved frames; none = no frames, or enough for a video"
     )

@@ -1,0 +1,38 @@
+"""Guided diffusion of one picture: words for the denoiser, perceptors asked at each step."""
+
+from phosphene.core.rng import Rng
+from phosphene.families.diffusion.guided import GuidedSampling, Guiding
+from phosphene.studio.easel import commission_of, spans_of
+from phosphene.studio.methods import Guide
+from phosphene.studio.stage import Stage
+
+
+def sampling_of(stage: Stage, rng: Rng) -> GuidedSampling:
+    """The sampling of the stage's picture, at its beginning.
+
+    Args:
+        rng: Of the picture's seed.
+    Raises:
+        Unsupported: a story.
+    """
+    recipe, model = stage.recipe, stage.decoder
+    assert isinstance(model, Guide)
+    assert recipe.iterations is not None
+    assert recipe.push is not None
+    assert recipe.rounds is not None
+    asked = recipe.model_copy(update={"sampler": model.habits.sampler})
+    said, away = spans_of(stage.story, judged=True)
+    settings = Guiding(
+        steps=recipe.iterations,
+        push=recipe.push,
+        rounds=recipe.rounds,
+        strength=recipe.strength,
+        symmetry=recipe.symmetry,
+    )
+    return GuidedSampling(
+        model.told(commission_of(asked, said or (("", 1.0),), away)),
+        stage.objective(rng.fork("objective")),
+        rng,
+        settings,
+        None if stage.init is None else stage.init_images(),
+    )
