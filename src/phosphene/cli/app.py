@@ -15,7 +15,9 @@ import phosphene
 from phosphene.cli.breed import breed
 from phosphene.cli.data import app as data_app
 from phosphene.cli.edit import edit
+from phosphene.cli.fields import command_of
 from phosphene.cli.gallery import app as gallery_app
+from phosphene.cli.imagine import fields as imagine_fields
 from phosphene.cli.imagine import imagine
 from phosphene.cli.incantation import incantation
 from phosphene.cli.invert import invert
@@ -28,6 +30,7 @@ from phosphene.cli.serve import serve
 from phosphene.cli.sheet import sheet
 from phosphene.cli.surface import Context, Surface, note, printable
 from phosphene.cli.train import train
+from phosphene.cli.variations import variations
 from phosphene.cli.walk import walk
 from phosphene.core.errors import PhospheneError
 
@@ -41,7 +44,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("imagine")(imagine)
+app.command("imagine", cls=command_of(imagine_fields))(imagine)
+app.command("variations", cls=command_of(imagine_fields))(variations)
 app.command("sample")(sample)
 app.command("walk")(walk)
 app.command("mix")(mix)

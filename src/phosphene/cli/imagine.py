@@ -1,17 +1,27 @@
 """`phosphene imagine`: words become pictures.
 
 Ten options are written by hand, those that people reach for; every other field of the recipe is
-set by `--set key=value`, and `phosphene run` takes all of them from a file.
+an option of its own name, too, and `phosphene run` takes all of them from a file.
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from phosphene.cli.paint import paint, resume_run
 from phosphene.cli.surface import Changes, Context, Surface, changes_of, describe
 from phosphene.core.errors import RecipeError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def fields() -> "type[BaseModel]":
+    """What is carried out: its fields are options."""
+    from phosphene.studio.recipe import Imagine
+
+    return Imagine
 
 
 def imagine(
@@ -56,6 +66,7 @@ def imagine(
 
     The picture goes to ./WORDS-SEED.png, with its recipe inside. While it is being painted, it can
     be watched in a folder below phosphene-runs/; if it is interrupted, the best so far stays there.
+    Every other field of the recipe is an option, too: --set help lists them.
     """
     from phosphene.studio.recipe import Imagine
     from phosphene.studio.recipe_text import parse_recipe, recipe_with
