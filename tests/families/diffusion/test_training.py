@@ -70,6 +70,16 @@ def test_the_scale_is_that_of_the_first_batch() -> None:
     assert torch.equal(student.flow.mean, before)
 
 
+def test_each_batch_has_some_of_every_noise() -> None:
+    student = learner()
+    sigmas = [student._sigmas(1000, RNG.fork(i)) for i in range(3)]
+    for sigma in sigmas:
+        assert ((sigma > 0) & (sigma < 1)).all()
+        assert float(sigma.logit().mean()) == pytest.approx(0, abs=0.01)
+        assert float(sigma.logit().std()) == pytest.approx(1, abs=0.02)
+    assert not torch.equal(sigmas[0], sigmas[1])
+
+
 def test_unsaid_captions_are_empty() -> None:
     """With all of them left out, captions change nothing."""
     one, other = learner(unsaid_prob=1.0), learner(unsaid_prob=1.0)
