@@ -113,8 +113,11 @@ class LatentDiffusionLearner:
         2021, "Variational Diffusion Models", appendix I.1).
         """
         total = count * self.team.size
-        share = (self.team.rows(torch.arange(total)) + rng.uniform(count)[0]) / total
-        return torch.special.ndtri(share.double()).float().sigmoid()
+        whole = Rng(rng.seeds, rng.purpose)
+        order = whole.fork("order").uniform(total)[0].argsort()
+        share = (order + whole.uniform(total)[0]) / total
+        sigmas: Tensor = torch.special.ndtri(share.double()).float().sigmoid()
+        return self.team.rows(sigmas)
 
     def _move(self, loss: Tensor, rate: float) -> float:
         """Make an optimiser step down a loss; returns the gradient's norm before it is clipped."""
