@@ -222,7 +222,8 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
         raise RecipeError("init_weight needs an init_image to pull towards")
     judges = [split_weight(entry) for entry in recipe.perceptors]
     sketches = _sketches(recipe, zoo)
-    names = [recipe.model_name, *(name for name, _ in judges), sketches]
+    drafter = recipe.drafter if recipe.start == "draft" else None
+    names = [recipe.model_name, *(name for name, _ in judges), sketches, drafter]
     models = model_hashes(filter(None, names), zoo)
 
     decoder, own = METHODS[recipe.method](recipe, zoo, place)
@@ -245,7 +246,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
 
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
-    if recipe.method != "vqgan-clip" or recipe.start in (*BLANKS, "flow", "image"):
+    if recipe.method != "vqgan-clip" or recipe.start in (*BLANKS, "draft", "flow", "image"):
         return None
     if recipe.start == "auto" and recipe.init_image:
         return None

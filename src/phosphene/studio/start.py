@@ -1,6 +1,7 @@
 """Where the search for a picture starts: the table of strategies."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -8,13 +9,16 @@ import torch.nn.functional as F
 
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.latent import Latent, Space
+from phosphene.core.protocols import Commission, Illustrator
 from phosphene.core.rng import Rng
+from phosphene.core.runtime import painting_dtype
 from phosphene.prompting.emphasis import Span, Spans
 from phosphene.prompting.flow import NUM_COPIES, draw
 from phosphene.prompting.optimise import Optimisation
 from phosphene.prompting.sketches import Sketchbook, extend
 from phosphene.prompting.steering import Steered
 from phosphene.prompting.weighing import embed_words
+from phosphene.studio.easel import spans_of
 from phosphene.studio.methods import Canvas
 from phosphene.studio.stage import Stage
 from phosphene.zoo import Zoo
@@ -100,6 +104,23 @@ def _flow(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     picture = F.interpolate(sketch, (height, width), mode="bicubic").clamp(-1, 1)
     with torch.no_grad():
         return stage.canvas.encode(picture.to(stage.device))
+
+
+def _draft(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
+    """A picture that another model paints from the same words."""
+    name = stage.recipe.drafter
+    drafter = zoo.load(name, stage.device, painting_dtype(stage.device))
+    if not isinstance(drafter, Illustrator):
+        raise Unsupported(f"drafter: {name[:80]!r} does not paint from words by itself")
+    said, away = spans_of(stage.story, judged=True)
+    if not said:
+        raise RecipeError("start: 'draft' is painted from words, and the prompt has pictures alone")
+    habits = drafter.habits
+    commission = Commission(spans=said, negative_prompt=away, **asdict(habits))
+    *_, last = drafter.illustrate(commission, rng.fork("draft"))
+    assert last.images is not None
+    with torch.no_grad():
+        return stage.canvas.encode(extend(last.images, *stage.painted).to(stage.device))
 
 
 def _coarse(height: int, width: int) -> tuple[int, int]:
@@ -188,6 +209,7 @@ STRATEGIES: dict[str, dict[str, Strategy]] = {
         "image": _image,
         "codebook": _codebook,
         "clouds": _clouds,
+        "draft": _draft,
         "flow": _flow,
         "retrieval": _retrieval,
         "best-of": _best_of,

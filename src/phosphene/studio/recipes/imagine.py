@@ -24,7 +24,9 @@ Optimiser = Literal[
 ]
 Alternatives = Literal["random", "all", "none"]
 CutPolicy = Literal["random", "overview+inner", "whole"]
-Start = Literal["auto", "clouds", "codebook", "flow", "retrieval", "best-of", "image", "draw"]
+Start = Literal[
+    "auto", "clouds", "codebook", "draft", "flow", "retrieval", "best-of", "image", "draw"
+]
 MAX_PICTURES = 64
 OWN_MODELS = {  # of the methods
     "diffusion": "emoji-diffusion",
@@ -34,12 +36,13 @@ OWN_MODELS = {  # of the methods
 }
 OF_DENOISERS = ("negative_prompt", "guidance_scale", "sampler", "strength", "mask")
 OF_STEERED_DENOISERS = ("push", "rounds", "symmetry")
-OF_OPTIMISERS = ("optimiser", "learning_rate", "repaint_every", "start", "zoom")
+OF_OPTIMISERS = ("optimiser", "learning_rate", "repaint_every", "start", "drafter", "zoom")
 OF_SEARCHES = (
     "perceptors",
     "init_weight",
     "image_prompts",
     "start",
+    "drafter",
     "optimiser",
     "learning_rate",
     "num_cutouts",
@@ -138,6 +141,9 @@ class Imagine(Painting):
         (), max_length=64, description="pictures to resemble: each `path` or `path:weight`"
     )
     start: Start = Field("auto", description="where the search starts")
+    drafter: Location = Field(
+        OWN_MODELS["diffusion"], description="the model that paints what start=draft goes on from"
+    )
     optimiser: Optimiser | None = Field(
         None, description="which rule takes the steps; none = the model's default"
     )
