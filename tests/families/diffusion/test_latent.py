@@ -77,7 +77,7 @@ def test_a_word_of_weight_nought_is_not_there() -> None:
 
 def test_it_begins_with_a_picture() -> None:
     model, init = painter(), picture()
-    little = asked(init=init, strength=0.1, steps=10)
+    little = asked(init=init, strength=0.02, steps=50)
     assert len(list(model.illustrate(little, RNG))) == 1
     seen = model.decode(model.encode(init))
     near = (painted(model, little) - seen).abs().mean()

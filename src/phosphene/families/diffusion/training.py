@@ -2,7 +2,7 @@
 
 Loss (Liu et al. 2022, "Flow Straight and Fast"; times as Esser et al. 2024, section 3.1):
 
-    | v(x_sigma, sigma, words) - (e - x0) |^2,   sigma = sigmoid(u), u ~ N(0, 1)
+    | v(x_sigma, sigma, words) - (e - x0) |^2,   sigma = sigmoid(u), u ~ N(m, s^2)
 
 A share of the captions is left empty, for guidance (Ho & Salimans 2022). Pictures are encoded
 once, by `encode`; the batches hold codes.
@@ -39,6 +39,7 @@ class LatentDiffusionTraining:
     Args:
         learning_rate: Peak; it is held, and falls to nothing at the end.
         decay_start: Fraction of the run after which rates fall.
+        noise_mean, noise_deviation: Of u, the logit of sigma. Words say most where noise is most.
         unsaid_prob: Share of captions that are left empty.
         ema: Decay of the averaged weights that are shipped.
         num_examples: Pictures that are encoded, once, and learnt from again and again; fewer where
@@ -48,6 +49,8 @@ class LatentDiffusionTraining:
     learning_rate: float = 1e-3
     warmup_steps: int = 100
     decay_start: float = 0.6
+    noise_mean: float = 1.2
+    noise_deviation: float = 1.2
     unsaid_prob: float = 0.1
     ema: float = 0.999
     num_examples: int = 60_000
@@ -116,8 +119,9 @@ class LatentDiffusionLearner:
         whole = Rng(rng.seeds, rng.purpose)
         order = whole.fork("order").uniform(total)[0].argsort()
         share = (order + whole.uniform(total)[0]) / total
-        sigmas: Tensor = torch.special.ndtri(share.double()).float().sigmoid()
-        return self.team.rows(sigmas)
+        normal: Tensor = torch.special.ndtri(share.double()).float()
+        s = self.settings
+        return self.team.rows((s.noise_mean + s.noise_deviation * normal).sigmoid())
 
     def _move(self, loss: Tensor, rate: float) -> float:
         """Make an optimiser step down a loss; returns the gradient's norm before it is clipped."""
