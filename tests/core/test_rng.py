@@ -208,6 +208,16 @@ def test_dice_are_for_one_sample():
         Rng((1, 2)).dice()
 
 
+@given(seed=seeds, name=names)
+def test_generators_for_libraries_are_keyed_too(seed, name):
+    rng = Rng((seed,)).fork(name)
+    drawn = torch.randn(3, generator=rng.generator())
+    assert torch.equal(torch.randn(3, generator=rng.generator()), drawn)
+    assert torch.equal(rng.normal(3)[0], drawn)
+    with pytest.raises(RecipeError, match=r"generator\(\) is for one sample, this Rng has 2"):
+        Rng((1, 2)).generator()
+
+
 def test_numbers_stay_the_same_between_versions():
     """Pictures are remade from their seed: a change of these numbers breaks every recipe."""
     rng = Rng((7, 8)).fork("z")

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from phosphene.zoo import fetch, registry
 from phosphene.zoo.card import Card
 from phosphene.zoo.published import hub_name
 from tests.zoo import hub_server
-from tests.zoo.hub_server import COMMIT, FakeHub, point_client_to, serving
+from tests.zoo.hub_server import COMMIT, FakeHub
 
 REPO = "org/tiny-CLIP"
 OTHER = "f" * 40
@@ -52,17 +51,10 @@ def clip_files(**change: bytes) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A hub with one model; the client of huggingface_hub is pointed to it."""
-    with serving() as served:
-        point_client_to(served, monkeypatch)
-        served.add(REPO, clip_files())
-        yield served
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+def hub(served: FakeHub) -> FakeHub:
+    """A hub with one model."""
+    served.add(REPO, clip_files())
+    return served
 
 
 def pull(name: str, home: Path) -> Card:

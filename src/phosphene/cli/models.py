@@ -60,7 +60,9 @@ def info(name: Annotated[str, typer.Argument(help="A model's name or path.")]) -
 def pull(
     name: Annotated[
         str | None,
-        typer.Argument(help="A model's name; or org/name[@revision] of a CLIP on the hub."),
+        typer.Argument(
+            help="A model's name; or org/name[@revision] of a CLIP or Stable Diffusion on the hub."
+        ),
     ] = None,
     embedded: Annotated[
         bool, typer.Option("--embedded", help="All that the embedded models stand on.")

@@ -122,6 +122,18 @@ class Rng:
         Raises:
             RecipeError: the batch has more than one sample.
         """
+        return random.Random(self._key(self._sole("dice")))
+
+    def generator(self) -> torch.Generator:
+        """Return a generator on the CPU for libraries that draw; of a single-sample `Rng` only.
+
+        Raises:
+            RecipeError: the batch has more than one sample.
+        """
+        return torch.Generator().manual_seed(self._key(self._sole("generator")))
+
+    def _sole(self, asking: str) -> int:
+        """The seed of the one sample."""
         if len(self.seeds) != 1:
-            raise RecipeError(f"dice() is for one sample, this Rng has {len(self.seeds)}")
-        return random.Random(self._key(self.seeds[0]))
+            raise RecipeError(f"{asking}() is for one sample, this Rng has {len(self.seeds)}")
+        return self.seeds[0]

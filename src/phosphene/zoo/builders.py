@@ -7,10 +7,11 @@ one file (published pipelines): such a builder opens `shelf.folder()`.
 
 import importlib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phosphene.core.errors import Unsupported, did_you_mean
-from phosphene.zoo import published
+from phosphene.zoo import pipelines, published
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,14 +29,19 @@ BUILDERS: Mapping[tuple[str, str], str] = {
     ("gan", "fastgan"): "phosphene.families.gan.fastgan:build",
     ("gan", "stylegan2"): "phosphene.families.gan.stylegan2:build",
     ("gan", "biggan"): "phosphene.families.gan.biggan:build",
+    ("diffusion", "pipeline"): "phosphene.families.diffusion.pipeline:build",
     ("perceptor", "emoji-clip"): "phosphene.prompting.perceptor:build",
     ("perceptor", "transformers"): "phosphene.prompting.hub_perceptor:build",
     ("diffusion", "latent"): "phosphene.families.diffusion.latent:build",
     ("sketches", "sketchbook"): "phosphene.prompting.sketches:build",
 }
 
-# Whose builders let a library open `shelf.folder()`: their weights are checked, not read.
-OPENS_FOLDER = {("perceptor", "transformers")}
+# Whose builders let a library open `shelf.folder()`: their weights are checked, not read. Which
+# files of a folder those are.
+OPENS_FOLDER: Mapping[tuple[str, str], Callable[[Path], list[Path]]] = {
+    ("perceptor", "transformers"): published.weight_files,
+    ("diffusion", "pipeline"): pipelines.weight_files,
+}
 
 # What builders read beside the weight file; it shapes the model as the weights do.
 BESIDE: Mapping[tuple[str, str], tuple[str, ...]] = {

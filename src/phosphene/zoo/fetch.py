@@ -15,12 +15,13 @@ from pathlib import Path
 from phosphene.core.checksum import check_sha256, sha256_of
 from phosphene.core.errors import MissingTool, UnknownModel, WeightsError
 from phosphene.core.files import make_folder, storage_error
-from phosphene.zoo import hub
+from phosphene.zoo import adapters, hub
 from phosphene.zoo.builders import BESIDE
 from phosphene.zoo.card import Card, Wheel
 from phosphene.zoo.carrier import Location, WheelMember
 from phosphene.zoo.download import Progress, Wanted, check_space, download
-from phosphene.zoo.published import WEIGHTS_FILE, hub_name, weights_sha256
+from phosphene.zoo.pipelines import weights_sha256
+from phosphene.zoo.published import WEIGHTS_FILE, hub_name
 from phosphene.zoo.registry import EMBEDDED, card
 
 POLL_SECONDS = 0.2
@@ -86,8 +87,9 @@ def pull(name: str, home: Path) -> Iterator[Progress]:
     """Get the weights of a model and of all it is made of; see `fetch` for the errors.
 
     Args:
-        name: Of a card; or `org/name`, `org/name@revision` of a perceptor on the hub. What is here
-            is left as it is; a branch or tag that is named is looked up anew.
+        name: Of a card; or `org/name`, `org/name@revision` of a perceptor or a diffusion pipeline
+            on the hub. What is here is left as it is; a branch or tag that is named is looked up
+            anew.
     Raises:
         UnknownModel: no such name.
     """
@@ -111,7 +113,7 @@ def identity(card: Card, home: Path) -> str:
 
 
 def beside(card: Card, home: Path) -> list[Path]:
-    """Return the files beside a card's weights that its builder reads too, such as a tokenizer.
+    """Return the files beside a card's weights that its builder reads too: a tokenizer, a LoRA.
 
     None of a wheel, whose sha256 is of all that is in it.
 
@@ -123,7 +125,8 @@ def beside(card: Card, home: Path) -> list[Path]:
         return []
     folder = location if location.is_dir() else location.parent
     names = BESIDE.get((card.family, card.arch), ())
-    return [path for path in (folder / name for name in names) if path.is_file()]
+    found = [path for path in (folder / name for name in names) if path.is_file()]
+    return found + adapters.files(card)
 
 
 def with_needs(first: Card, home: Path) -> list[Card]:

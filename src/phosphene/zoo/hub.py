@@ -16,7 +16,7 @@ from typing import Any
 
 from phosphene.core.errors import CheckpointError, PhospheneError, UnknownModel, WeightsError
 from phosphene.core.files import make_folder, storage_error
-from phosphene.zoo import published
+from phosphene.zoo import pipelines, published
 from phosphene.zoo.card import Card, Hub
 from phosphene.zoo.download import Progress, Wanted, check_space, download
 from phosphene.zoo.published import CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE, HubName
@@ -77,24 +77,23 @@ def fetch_snapshot(card: Card, hub: Hub, home: Path) -> Iterator[Progress]:
 
 
 def pull_published(wanted: HubName, home: Path) -> Iterator[Progress]:
-    """Get a published perceptor and write its card, `HOME/models/SLUG/card.toml`.
+    """Get a published perceptor or pipeline and write its card, `HOME/models/SLUG/card.toml`.
 
     Raises:
         UnknownModel: no such model or revision on the hub.
-        Unsupported: neither CLIP nor SigLIP.
+        Unsupported: neither CLIP nor SigLIP, nor a pipeline that phosphene knows.
         WeightsError: no network, no safetensors, or damaged; see also `fetch_snapshot`.
     """
-    listing = _with_safetensors(_list(wanted), wanted)
-    folder = _folder(listing.repo, listing.commit, home)
+    listing = _list(wanted)
+    is_pipeline = pipelines.MODEL_INDEX in listing.files
+    if not is_pipeline:
+        listing = _with_safetensors(listing, wanted)
     # which model it is, and in which files, is known before the large ones are fetched
-    first = [name for name in (CONFIG_FILE, INDEX_FILE) if name in listing.files]
-    deque(_fetch(wanted.slug, listing, first, home), maxlen=0)
-    published.check_type(folder, str(wanted))
-    weights = [WEIGHTS_FILE]
-    if WEIGHTS_FILE not in listing.files:
-        weights = published.parts_of(folder / INDEX_FILE)
-    small = [n for n in listing.files if any(fnmatchcase(n, p) for p in SMALL_FILES)]
-    names = weights + sorted(n for n in small if "/" not in n)
+    first = (pipelines.MODEL_INDEX,) if is_pipeline else (CONFIG_FILE, INDEX_FILE)
+    deque(_fetch(wanted.slug, listing, [n for n in first if n in listing.files], home), maxlen=0)
+    folder = _folder(listing.repo, listing.commit, home)
+    files_of = _pipeline_files if is_pipeline else _perceptor_files
+    names = files_of(wanted, listing, folder)
     yield from _fetch(wanted.slug, listing, names, home)
     card = _card_of(wanted, listing, names, folder)
     _mark(folder)
@@ -102,13 +101,31 @@ def pull_published(wanted: HubName, home: Path) -> Iterator[Progress]:
     yield Progress(card.name, card.bytes, card.bytes)
 
 
+def _perceptor_files(wanted: HubName, listing: Listing, folder: Path) -> list[str]:
+    published.check_type(folder, str(wanted))
+    weights = [WEIGHTS_FILE]
+    if WEIGHTS_FILE not in listing.files:
+        weights = published.parts_of(folder / INDEX_FILE)
+    small = [n for n in listing.files if any(fnmatchcase(n, p) for p in SMALL_FILES)]
+    return weights + sorted(n for n in small if "/" not in n)
+
+
+def _pipeline_files(wanted: HubName, listing: Listing, folder: Path) -> list[str]:
+    pipelines.check_class(folder, str(wanted))
+    return pipelines.needed(folder, listing.files)
+
+
 def _card_of(wanted: HubName, listing: Listing, names: list[str], folder: Path) -> Card:
-    fields = {**published.describe(folder), **listing.notes}
+    if pipelines.MODEL_INDEX in names:
+        kind, said = "pipeline", pipelines.describe(folder, listing.repo)
+    else:
+        kind, said = "perceptor", published.describe(folder)
+    fields = {**said, **listing.notes}
     fields["source"] += f"; huggingface.co/{listing.repo}"
     return Card(
         name=wanted.slug,
-        summary=f"the published perceptor {listing.repo}",
-        sha256=published.weights_sha256(folder),
+        summary=f"the published {kind} {listing.repo}",
+        sha256=pipelines.weights_sha256(folder),
         hub=Hub(repo=listing.repo, revision=listing.commit, patterns=tuple(names)),
         **fields,
     )

@@ -70,7 +70,7 @@ def model_type(folder: Path) -> str | None:
     """
     if not (folder / CONFIG_FILE).is_file():
         return None
-    return str(_read_json(folder / CONFIG_FILE).get("model_type"))
+    return str(read_json(folder / CONFIG_FILE).get("model_type"))
 
 
 def is_published(folder: Path) -> bool:
@@ -96,7 +96,7 @@ def parts_of(index: Path) -> list[str]:
     Raises:
         CheckpointError: damaged, or a name that leads out of the folder.
     """
-    table = _read_json(index).get("weight_map")
+    table = read_json(index).get("weight_map")
     names = set(table.values()) if isinstance(table, dict) else set()
     if not names or not all(isinstance(n, str) and _is_plain(n) for n in names):
         raise CheckpointError(f"{str(index)!r} lists no .safetensors files; fetch the model again")
@@ -162,7 +162,7 @@ def describe(folder: Path) -> dict[str, Any]:
         CheckpointError: damaged files.
         WeightsError: no weights.
     """
-    config = _read_json(folder / CONFIG_FILE)
+    config = read_json(folder / CONFIG_FILE)
     vision = config.get("vision_config")
     size = vision.get("image_size", IMAGE_SIZE) if isinstance(vision, dict) else IMAGE_SIZE
     files = weight_files(folder)
@@ -197,7 +197,13 @@ def _is_plain(name: str) -> bool:
     return name.endswith(".safetensors") and re.fullmatch(r"\w[\w.-]*", name) is not None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a table from a small JSON file.
+
+    Raises:
+        CheckpointError: damaged, or too large for settings.
+        WeightsError: missing or unreadable.
+    """
     with opened(path) as (file, size):
         if size > MAX_JSON_BYTES:
             raise CheckpointError(f"{str(path)!r} has {size:,} bytes; that is no config")

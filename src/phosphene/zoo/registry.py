@@ -24,7 +24,7 @@ from phosphene.core.errors import (
 )
 from phosphene.core.files import write_bytes
 from phosphene.core.header import Header, read_header
-from phosphene.zoo import published
+from phosphene.zoo import adapters, pipelines, published
 from phosphene.zoo.card import Card, to_toml
 from phosphene.zoo.published import HubName, hub_name
 
@@ -83,11 +83,16 @@ def card(name: str, home: Path | None = None) -> Card:
     """Return the card of a name, or one made for the path of a weight file or folder.
 
     Args:
-        name: A path that exists comes before `org/name[@commit]` of a model of the hub.
+        name: A path that exists comes before `org/name[@commit]` of a model of the hub, and before
+            `model+lora.safetensors:0.8`, a pipeline with LoRAs.
     Raises:
         UnknownModel: neither a known name nor a path.
         CheckpointError: its card or its weight file cannot be read.
+        Unsupported: LoRAs for a model that takes none.
     """
+    base, loras = adapters.split(name)
+    if loras:
+        return adapters.with_loras(card(base, home), loras)
     for known in shipped_cards():
         if known.name == name:
             return known
@@ -199,6 +204,8 @@ def _card_of_path(path: Path, name: str) -> Card:
     weights = path / WEIGHTS_FILE if path.is_dir() else path
     if path.is_dir() and (folder / CARD_FILE).is_file():
         return read_card(folder / CARD_FILE)
+    if pipelines.is_pipeline(folder) and (path.is_dir() or path.name == pipelines.MODEL_INDEX):
+        return pipelines.card_of_folder(folder, PATH_NAME)
     if weights.name == WEIGHTS_FILE and published.is_published(folder):
         return published.card_of_folder(folder, PATH_NAME)
     if not weights.is_file():

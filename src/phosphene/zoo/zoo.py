@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phosphene.core.checksum import check_sha256
 from phosphene.core.errors import CheckpointError, DeviceError, WeightsError
-from phosphene.zoo import fetch, published, registry
+from phosphene.zoo import fetch, pipelines, published, registry
 from phosphene.zoo.builders import OPENS_FOLDER, builder
 from phosphene.zoo.card import Card
 from phosphene.zoo.carrier import Location, WheelMember, opened
@@ -128,9 +128,10 @@ class CardShelf:
         carrier = fetch.located(self.card, self.zoo.home)
         if self.card.sha256 is not None:
             path = carrier.wheel if isinstance(carrier, WheelMember) else carrier
-            check_sha256(published.weights_sha256(path), self.card.sha256, str(path))
-        if (self.card.family, self.card.arch) in OPENS_FOLDER:
-            published.count_parameters(published.weight_files(self.folder()))  # checks headers
+            check_sha256(pipelines.weights_sha256(path), self.card.sha256, str(path))
+        files_of = OPENS_FOLDER.get((self.card.family, self.card.arch))
+        if files_of is not None:
+            published.count_parameters(files_of(self.folder()))  # checks headers
             return {}, {}
         location = _weight_file(carrier)
         if location is None:
@@ -169,8 +170,11 @@ def _identity(card: Card, home: Path) -> tuple[object, ...]:
     files = fetch.beside(card, home)
     if card.file is not None:
         files.append(Path(str(fetch.located(card, home))))
+    files_of = OPENS_FOLDER.get((card.family, card.arch))
+    if files_of is not None and card.file is not None:
+        files += files_of(files[-1].parent)
     states = [(str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in files]
-    return (card.sha256, card.origin, *states)
+    return (card.sha256, card.origin, repr(card.config), *states)
 
 
 def _device(name: "str | torch.device") -> "torch.device":
