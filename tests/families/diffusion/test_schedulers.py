@@ -27,6 +27,7 @@ def _quiet():
 
 
 BETAS = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+PREDICTIONS = ("epsilon", "v_prediction")
 SHAPE = (1, 4, 8, 8)
 
 
@@ -106,7 +107,7 @@ def test_the_expectation_is_what_diffusers_expects(sampler, prediction):
         sample = said.prev_sample
 
 
-@pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
 @pytest.mark.parametrize("sampler", [s for s in SAMPLERS if s not in ("lms", "dpm2", "dpm2-a")])
 def test_a_perfect_network_is_seen_through_at_once(sampler, prediction):
     """Where the network knows the noise, each step expects the true picture."""
