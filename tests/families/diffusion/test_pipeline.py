@@ -226,7 +226,7 @@ def test_a_picture_depends_on_its_seed_alone(models):
     ends = [list(turn)[-1].images for turn in turns]
     assert torch.equal(ends[0], alone)
     assert torch.equal(ends[1], painted(model, asked, seed=8))
-    with pytest.raises(RecipeError, match="for one sample, this Rng has 2"):
+    with pytest.raises(RecipeError, match="paints one picture, this Rng has 2 seeds"):
         model.illustrate(asked, Rng((1, 2)))
 
 

@@ -114,9 +114,8 @@ class PublishedPipeline(nn.Module):
             DeviceError: out of memory.
         """
         self.check(commission)
-        # drawn here, so that an rng of several seeds is refused before a thread begins
-        generator = rng.fork("steps").generator()
-        noise = self._noise(commission, rng)
+        if len(rng) != 1:
+            raise RecipeError(f"illustrate() paints one picture, this Rng has {len(rng)} seeds")
 
         def work(hand: Hand) -> None:
             def aloud(step: Step) -> None:
@@ -124,7 +123,7 @@ class PublishedPipeline(nn.Module):
                     hand(step)
 
             with out_of_memory_named(), quiet() as silence:
-                self._paint(commission, noise, generator, aloud)
+                self._paint(commission, rng, aloud)
 
         return handed_over(work)
 
@@ -134,9 +133,7 @@ class PublishedPipeline(nn.Module):
         drawn = rng.fork("latents").normal(self._latent_channels, rows, columns)
         return drawn.to(self.device, self.dtype)
 
-    def _paint(
-        self, commission: Commission, noise: Tensor, generator: torch.Generator, hand: Hand
-    ) -> None:
+    def _paint(self, commission: Commission, rng: Rng, hand: Hand) -> None:
         task = _task(commission)
         scheduler = made(commission.sampler, self._parts.others["scheduler"])
         expectation = Expectation(scheduler)
@@ -156,10 +153,10 @@ class PublishedPipeline(nn.Module):
 
         result = pipe(
             **self._words(pipe, commission),
-            **self._beginning(commission, task, noise),
+            **self._beginning(commission, task, self._noise(commission, rng)),
             num_inference_steps=commission.steps,
             guidance_scale=commission.guidance_scale,
-            generator=generator,
+            generator=rng.fork("steps").generator(),
             callback_on_step_end=after_step,
             output_type="pt",
         )
