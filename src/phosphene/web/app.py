@@ -18,7 +18,7 @@ from phosphene.web.api import native, pictures
 from phosphene.web.guard import GuardMiddleware
 from phosphene.web.house import Here, House, Settings
 from phosphene.web.metrics import exposition
-from phosphene.web.streams import Bell
+from phosphene.web.streams import Herald
 
 log = logging.getLogger("phosphene.web")
 
@@ -33,7 +33,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         house = await run_sync(_open, settings, is_closing)
-        app.state.house, app.state.bell = house, Bell(house.studio.database)
+        app.state.house, app.state.herald = house, Herald(house.studio.database)
         try:
             yield
         finally:

@@ -1,41 +1,156 @@
-"""Server-sent events: a stream of what happens to jobs, that can be taken up where it broke.
+"""What happens to jobs, as it happens, for many who watch at once; and server-sent events of it.
 
-The id of an event is its id in the database, so a reader that comes back with `Last-Event-ID`
-misses nothing and sees nothing twice. While nothing happens, a comment is sent now and then.
+One reader asks the database for all of them: with a question for each watcher and each event, two
+hundred watchers of one job kept the server busy with nothing else. The id of an event is its id in
+the database, so a reader that comes back with `Last-Event-ID` misses nothing and sees nothing
+twice. While nothing happens, a comment is sent now and then.
 """
 
 import asyncio
 import json
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 from anyio.to_thread import run_sync
 
+from phosphene.core.errors import PhospheneError
 from phosphene.studio.database import Database
 from phosphene.studio.job import ENDED, State
-from phosphene.studio.job_events import JobEvent, latest_event, read_events
+from phosphene.studio.job_events import MAX_READ, JobEvent, latest_event, read_events
 from phosphene.studio.jobs import Jobs
 
 LOOK_SECONDS = 0.2
+BEAT_SECONDS = 1.0  # between two looks of a watcher at what is no event: who has gone, the time
 COMMENT_SECONDS = 15.0
+MAX_BEHIND = 1000  # events that are kept for a watcher that is slow; it then reads them again
 
 
-class Bell:
-    """Knows the latest event's id; many streams ask, and the database is asked now and then."""
+class Watcher:
+    """Somebody who watches one job, or all of them.
+
+    Args:
+        job: None watches all.
+    """
+
+    def __init__(self, job: str | None) -> None:
+        self.job = job
+        self.news: deque[JobEvent] = deque()
+        self.is_behind = False
+        self.woken = asyncio.Event()
+
+    def tell(self, event: JobEvent) -> None:
+        """Take note of an event."""
+        if len(self.news) >= MAX_BEHIND:
+            self.news.clear()
+            self.is_behind = True
+        if not self.is_behind:
+            self.news.append(event)
+        self.woken.set()
+
+
+class Herald:
+    """Reads what is new once, and tells it to everybody who watches."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._latest, self._looked = 0, -LOOK_SECONDS
-        self._lock = asyncio.Lock()
+        self._watchers: set[Watcher] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
+        self._latest: int | None = None
 
-    async def latest(self) -> int:
-        """The id, at most `LOOK_SECONDS` old."""
-        async with self._lock:
-            now = time.monotonic()
-            if now - self._looked >= LOOK_SECONDS:
-                self._latest = await run_sync(latest_event, self.database)
-                self._looked = time.monotonic()
-            return self._latest
+    async def enter(self, watcher: Watcher) -> None:
+        """Begin to watch; what happens after this is told."""
+        self._watchers.add(watcher)
+        if self._reading is None:
+            self._begun = asyncio.Event()
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+        await self._begun.wait()
+
+    def leave(self, watcher: Watcher) -> None:
+        """Stop watching."""
+        self._watchers.discard(watcher)
+
+    async def _read(self) -> None:
+        """Read while somebody watches."""
+        try:
+            while self._watchers:
+                # whatever is wrong with the database now may be right in a moment
+                with suppress(PhospheneError):
+                    await self._look()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            self._reading, self._latest = None, None
+
+    async def _look(self) -> None:
+        if self._latest is None:
+            self._latest = await run_sync(latest_event, self.database)
+            self._begun.set()
+        events = await run_sync(read_events, self.database, self._latest)
+        for event in events:
+            self._latest = event.id
+            for watcher in self._watchers:
+                if watcher.job in (None, event.job):
+                    watcher.tell(event)
+
+
+async def follow(
+    herald: Herald, after: int, job: str | None, is_closing: Callable[[], bool]
+) -> AsyncIterator[JobEvent | None]:
+    """Events after one, as they happen; a job's end with the job.
+
+    Args:
+        job: None follows all jobs, without an end.
+    Yields:
+        None at least every `BEAT_SECONDS` while nothing happens, so that who follows can look at
+        other things.
+    """
+    watcher = Watcher(job)
+    try:
+        await herald.enter(watcher)
+        watcher.is_behind = True  # what came before is in the database
+        while not is_closing():
+            if watcher.is_behind:
+                watcher.is_behind = False
+                watcher.news.clear()
+                # asked before reading: what ended in between has its last event still to come
+                over = job is not None and await run_sync(_has_ended, herald.database, job)
+                before = after
+                async for event in _kept(herald.database, after, job):
+                    after = event.id
+                    yield event
+                    if job is not None and _ends(event):
+                        return
+                if over and after == before:
+                    return  # the reader has seen the end before
+            while watcher.news and not watcher.is_behind:
+                event = watcher.news.popleft()
+                if event.id <= after:
+                    continue
+                after = event.id
+                yield event
+                if job is not None and _ends(event):
+                    return
+            if watcher.news or watcher.is_behind:
+                continue
+            watcher.woken.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(watcher.woken.wait(), BEAT_SECONDS)
+            if not watcher.news and not watcher.is_behind:
+                yield None
+    finally:
+        herald.leave(watcher)
+
+
+async def _kept(database: Database, after: int, job: str | None) -> AsyncIterator[JobEvent]:
+    """What is in the database by now."""
+    while events := await run_sync(read_events, database, after, job):
+        for event in events:
+            yield event
+        after = events[-1].id
+        if len(events) < MAX_READ:
+            return
 
 
 def data_of(event: JobEvent) -> dict[str, object]:
@@ -46,44 +161,28 @@ def data_of(event: JobEvent) -> dict[str, object]:
     return data
 
 
-def written(event: JobEvent) -> str:
-    """An event in the stream's format; JSON has no line breaks of its own."""
-    text = json.dumps(data_of(event), ensure_ascii=False)
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {text}\n\n"
+def message(kind: str, data: object, number: int | None = None) -> str:
+    """A message in the stream's format; JSON has no line breaks of its own."""
+    place = "" if number is None else f"id: {number}\n"
+    return f"{place}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
 async def stream(
-    bell: Bell, after: int, job: str | None, is_closing: Callable[[], bool]
+    herald: Herald, after: int, job: str | None, is_closing: Callable[[], bool]
 ) -> AsyncIterator[str]:
-    """Events after one, as they happen; a job's stream ends with the job.
-
-    Args:
-        job: None streams those of all jobs, without an end.
-    """
-    spoke, rung = time.monotonic(), -1
+    """The same, as text that browsers understand."""
+    spoke = time.monotonic()
     yield "retry: 1000\n\n"
-    while not is_closing():
-        latest = await bell.latest()
-        if latest != rung:
-            events = await run_sync(read_events, bell.database, after, job)
-            for event in events:
-                yield written(event)
-                if job is not None and _ends(event):
-                    return
-            if events:
-                after, spoke = events[-1].id, time.monotonic()
-                continue  # there may be more
-            if job is not None and await run_sync(_has_ended, bell.database, job):
-                return
-            rung = latest
-        if time.monotonic() - spoke >= COMMENT_SECONDS:
+    async for event in follow(herald, after, job, is_closing):
+        if event is not None:
+            spoke = time.monotonic()
+            yield message(event.kind, data_of(event), event.id)
+        elif time.monotonic() - spoke >= COMMENT_SECONDS:
             spoke = time.monotonic()
             yield ": still here\n\n"
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 def _has_ended(database: Database, job: str) -> bool:
-    """Whether there is nothing more to come; the reader has seen the end before."""
     return Jobs(database).get(job).state in ENDED
 
 

@@ -16,7 +16,7 @@ from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.admission import RULES, admit_recipe
 from phosphene.web.api.views import ForecastView, JobView
 from phosphene.web.house import Here, House
-from phosphene.web.streams import Bell, stream
+from phosphene.web.streams import Herald, stream
 
 router = APIRouter(prefix="/api", tags=["jobs"])
 
@@ -171,9 +171,9 @@ def _place(after: int, last: str | None) -> int:
 
 
 def _streamed(here: House, request: Request, after: int, job: str | None) -> StreamingResponse:
-    bell: Bell = request.app.state.bell
+    herald: Herald = request.app.state.herald
     return StreamingResponse(
-        stream(bell, min(after, 2**53), job, here.is_closing),
+        stream(herald, min(after, 2**53), job, here.is_closing),
         media_type="text/event-stream",
         headers={"cache-control": "no-store", "x-accel-buffering": "no"},
     )
