@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from phosphene.core.errors import StorageError, TooMany
-from phosphene.web.failures import Refused, install
+from phosphene.web.failures import Refused, install, retry_headers
 from tests.web.served import error_of
 
 RAISED = [
@@ -30,3 +30,10 @@ def test_every_error_has_the_form(raised, status, code, kind):
     error = error_of(answer)
     assert (error["code"], error["type"]) == (code, kind)
     assert "secret" not in answer.text
+
+
+def test_whoever_is_sent_away_for_now_is_told_when_to_come_back():
+    assert retry_headers(429) == {"retry-after": "10"}
+    assert retry_headers(429, 0.2) == {"retry-after": "1"}
+    assert retry_headers(503, 2.1) == {"retry-after": "3"}
+    assert retry_headers(404) == {}

@@ -1,12 +1,47 @@
 """What the server holds."""
 
+import pytest
+
+from phosphene.core.errors import RecipeError
+from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.house import House, Settings
-from tests.studio.studios import studio_in
+from phosphene.web.limits import Ledger, Limits
+from tests.studio.fakes import make_zoo
+from tests.studio.studios import studio_in, wanted
 
 
-def test_models_are_those_of_the_registry(tmp_path):
+@pytest.fixture
+def house(tmp_path):
     studio = studio_in(tmp_path)
-    house = House(studio, Settings(tmp_path, tmp_path / "home"))
+    yield House(studio, Settings(tmp_path, tmp_path / "home"), Ledger(Limits()))
+    studio.close()
+
+
+def test_models_are_those_of_the_registry(house):
     assert "emoji-vqgan" in house.model_names()
     assert not house.is_closing()
-    studio.close()
+
+
+def test_a_model_that_is_new_is_found_in_a_moment(house, monkeypatch):
+    assert "tiny-vqgan" not in house.model_names()
+    make_zoo(house.settings.home)
+    monkeypatch.setattr("phosphene.web.house.CARDS_SECONDS", 0.0)
+    assert "tiny-vqgan" in house.model_names()
+
+
+def test_weights_are_told_apart(house, monkeypatch):
+    monkeypatch.setattr("phosphene.web.house.CARDS_SECONDS", 0.0)
+    make_zoo(house.settings.home, seed=0)
+    first = house.weights_of(["tiny-vqgan", "nobody"])
+    make_zoo(house.settings.home, seed=1)
+    second = house.weights_of(["tiny-vqgan"])
+    assert list(first) == list(second) == ["tiny-vqgan"]
+    assert first != second
+    assert set(house.weights_of(["emoji-clip"])) > {"emoji-clip"}  # and what it is made of
+
+
+def test_what_names_a_file_is_not_submitted(house):
+    recipe = parse_recipe({"kind": "imagine", "prompt": "fox", "init_image": "/etc/x.png"})
+    with pytest.raises(RecipeError, match="init_image"):
+        house.submit("a", recipe)
+    assert house.submit("a", wanted()).state == "queued"

@@ -45,6 +45,9 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name that the server is reached by.")
     ] = None,
+    limits: Annotated[
+        str, typer.Option(help="Of one client, as jobs=120,waiting=200,requests=6000; 0 is none.")
+    ] = "",
 ) -> None:
     """Serve the studio: queue, gallery and API."""
     demand_installed()
@@ -54,9 +57,11 @@ def serve(
         raise RecipeError("--device should name one, for example cpu")
 
     from phosphene.web.house import Settings
+    from phosphene.web.limits import read_limits
     from phosphene.zoo.registry import home
 
-    settings = Settings(share_dir.absolute(), home(), database, devices, guard)
+    may = read_limits(limits)
+    settings = Settings(share_dir.absolute(), home(), database, devices, guard, may)
     _run(settings, host, port)
 
 

@@ -6,7 +6,7 @@ Imports no torch.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from phosphene.studio.tables import jobs
 PRIORITIES = range(-100, 101)
 MAX_WAITING = 1000
 MAX_LISTED = 500
+WAITING = (State.QUEUED, State.PAUSED)
 
 IN_TURN = (jobs.c.priority.desc(), jobs.c.place, jobs.c.created, jobs.c.id)
 
@@ -59,6 +60,20 @@ class Jobs:
             known = self._known(client_key, recipe)
             assert known is not None
             return known
+
+    def of_key(self, client_key: str) -> Job | None:
+        """The job that was asked for with a key; None if there is none."""
+        with self.database.reading() as connection:
+            row = connection.execute(
+                sa.select(jobs).where(jobs.c.client_key == client_key)
+            ).one_or_none()
+        return None if row is None else job_of(row)
+
+    def still_waiting(self, names: Collection[str]) -> set[str]:
+        """Those of some jobs that are queued or paused."""
+        wanted = sa.select(jobs.c.id).where(jobs.c.id.in_(names), jobs.c.state.in_(WAITING))
+        with self.database.reading() as connection:
+            return set(connection.scalars(wanted))
 
     def get(self, job: str) -> Job:
         """Look a job up.
@@ -163,7 +178,7 @@ class Jobs:
     def _insert(
         self, connection: sa.Connection, recipe: Recipe, priority: int, client_key: str | None
     ) -> Job:
-        alive = jobs.c.state.in_([State.QUEUED, State.PAUSED])
+        alive = jobs.c.state.in_(WAITING)
         count = connection.scalar(sa.select(sa.func.count()).select_from(jobs).where(alive)) or 0
         if count >= self.max_waiting:
             raise TooMany(f"{count} jobs are waiting, as many as may; try again later")
@@ -195,18 +210,14 @@ class Jobs:
 
     def _known(self, client_key: str, recipe: Recipe) -> Job | None:
         """The job of a key; that its recipe is another one is a mistake of whoever asks."""
-        with self.database.reading() as connection:
-            row = connection.execute(
-                sa.select(jobs).where(jobs.c.client_key == client_key)
-            ).one_or_none()
-        if row is None:
+        if (known := self.of_key(client_key)) is None:
             return None
-        there, asked = job_of(row).parsed(), recipe
+        there, asked = known.parsed(), recipe
         if getattr(asked, "seed", 0) is None and hasattr(there, "seed"):
             asked = asked.model_copy(update={"seed": there.seed})
         if asked.kind != there.kind or asked.with_seed() != there:
             raise WrongState(f"the key {client_key[:80]!r} was used for another recipe")
-        return job_of(row)
+        return known
 
     def _turn(self, job: str, state: State) -> Job:
         with self.database.writing() as connection:

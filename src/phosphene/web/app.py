@@ -17,6 +17,7 @@ from phosphene.web import failures
 from phosphene.web.api import native, pictures
 from phosphene.web.guard import GuardMiddleware
 from phosphene.web.house import Here, House, Settings
+from phosphene.web.limits import Ledger, LimitMiddleware
 from phosphene.web.metrics import exposition
 from phosphene.web.streams import Herald
 
@@ -32,7 +33,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        house = await run_sync(_open, settings, is_closing)
+        house = await run_sync(_open, settings, ledger, is_closing)
         app.state.house, app.state.herald = house, Herald(house.studio.database)
         try:
             yield
@@ -47,7 +48,9 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
+    ledger = Ledger(settings.limits)
     app.add_middleware(GuardMiddleware, guard=settings.guard)
+    app.add_middleware(LimitMiddleware, ledger=ledger)  # the outermost: refusals count as well
     failures.install(app)
     app.include_router(native.router)
     app.include_router(pictures.router)
@@ -68,10 +71,10 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
     return app
 
 
-def _open(settings: Settings, is_closing: Callable[[], bool]) -> House:
+def _open(settings: Settings, ledger: Ledger, is_closing: Callable[[], bool]) -> House:
     studio = open_studio(settings.share, settings.database)
     tidy_up(studio)
-    house = House(studio, settings, is_closing=is_closing)
+    house = House(studio, settings, ledger, is_closing=is_closing)
     if settings.devices:
         house.supervisor = Supervisor(studio, settings.database, settings.devices, settings.home)
         house.supervisor.start()

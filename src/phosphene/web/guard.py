@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 
-from phosphene.web.failures import Refused, body
+from phosphene.web.failures import Refused, body, retry_headers
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -165,7 +165,7 @@ class GuardMiddleware:
         try:
             limit = self.guard.check(method, scope["path"], headers)
         except Refused as error:
-            await _refuse(scope, send, error)
+            await refuse(scope, send, error)
             return
         count = 0
 
@@ -188,12 +188,14 @@ class GuardMiddleware:
         await self.app(scope, counted, guarded)
 
 
-async def _refuse(scope: Scope, send: Send, error: Refused) -> None:
+async def refuse(scope: Scope, send: Send, error: Refused) -> None:
+    """Answer a request with an error, before any app has seen it."""
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": 1008})
         return
     data = json.dumps(body(error.status, error.code, error.message, error.param)).encode()
     headers = {**HEADERS, "content-type": JSON, "content-length": str(len(data))}
+    headers |= retry_headers(error.status, error.retry_after)
     if error.status == 401:
         headers["www-authenticate"] = 'Basic realm="phosphene"'
     if error.status in (413, 415):

@@ -1,5 +1,6 @@
 """What the server holds while it runs, and how routes reach it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,10 +8,20 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from phosphene.core.errors import PhospheneError
+from phosphene.studio.job import Job
+from phosphene.studio.recipe import Recipe
 from phosphene.studio.studio import Studio
 from phosphene.studio.supervisor import Supervisor
+from phosphene.web.admission import admit_recipe
 from phosphene.web.guard import Guard
+from phosphene.web.limits import Ledger, Limits, client_of
+from phosphene.zoo.card import Card
+from phosphene.zoo.fetch import identity, with_needs
 from phosphene.zoo.registry import cards
+
+CARDS_SECONDS = 5.0  # for which what lies in the models' folder is believed
+PATIENCE_SECONDS = 600.0  # as long as clients of other programs wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,7 @@ class Settings:
         database: URL; None is the SQLite file in the folder.
         devices: One worker process each; none for a server that only shows.
         home: Where models live.
+        patience: Seconds for which an answer that is a picture is waited for.
     """
 
     share: Path
@@ -29,6 +41,8 @@ class Settings:
     database: str | None = None
     devices: tuple[str, ...] = ("cpu",)
     guard: Guard = field(default_factory=Guard)
+    limits: Limits = field(default_factory=Limits)
+    patience: float = PATIENCE_SECONDS
 
 
 @dataclass(slots=True)
@@ -36,18 +50,65 @@ class House:
     """The studio that is served.
 
     Args:
+        ledger: What each client has asked for.
         supervisor: None where no worker runs.
         is_closing: Whether streams should end, because the server is about to.
+        options: What clients of AUTOMATIC1111's API have set, for all of them, as it is there.
     """
 
     studio: Studio
     settings: Settings
+    ledger: Ledger
     supervisor: Supervisor | None = None
     is_closing: Callable[[], bool] = bool
+    options: dict[str, object] = field(default_factory=dict)
+    _cards: tuple[float, dict[str, Card]] = (0.0, {})
+
+    def cards(self) -> dict[str, Card]:
+        """Models that recipes may name, by name."""
+        looked, found = self._cards
+        if not found or time.monotonic() - looked > CARDS_SECONDS:
+            found = {card.name: card for card in cards(self.settings.home)}
+            self._cards = (time.monotonic(), found)
+        return found
 
     def model_names(self) -> list[str]:
-        """Models that recipes may name."""
-        return [card.name for card in cards(self.settings.home)]
+        """Their names."""
+        return list(self.cards())
+
+    def weights_of(self, names: list[str]) -> dict[str, str]:
+        """What tells the weights of models, and of all that they are made of, from others."""
+        home, found = self.settings.home, {}
+        for name in names:
+            if name not in self.cards():
+                continue  # a judge by a path cannot come over HTTP
+            for card in with_needs(self.cards()[name], home):
+                try:
+                    found[card.name] = identity(card, home)
+                except PhospheneError:  # not here: the job will say so
+                    found[card.name] = ""
+        return found
+
+    def submit(
+        self, client: str, recipe: Recipe, priority: int = 0, client_key: str | None = None
+    ) -> Job:
+        """Put a recipe into the queue for a client; see `Jobs.submit`.
+
+        Raises:
+            RecipeError: it names a file, or a model that is not in the registry.
+            Refused: the client has asked for too much.
+            TooMany: the queue is full.
+        """
+        admit_recipe(recipe, self.cards())
+        jobs = self.studio.jobs
+        is_new = client_key is None or jobs.of_key(client_key) is None
+        if is_new:
+            self.ledger.check_waiting(client, jobs.still_waiting)
+            self.ledger.spend(client, "jobs")
+        job = jobs.submit(recipe, priority, client_key)
+        if is_new:
+            self.ledger.note_job(client, job.id)
+        return job
 
 
 def _house(request: Request) -> House:
@@ -55,4 +116,9 @@ def _house(request: Request) -> House:
     return house
 
 
+def _client(request: Request) -> str:
+    return client_of(request.client.host if request.client else None)
+
+
 Here = Annotated[House, Depends(_house)]
+Client = Annotated[str, Depends(_client)]

@@ -15,7 +15,7 @@ from phosphene.studio.recipe import KINDS, Recipe
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.admission import RULES, admit_recipe
 from phosphene.web.api.views import ForecastView, JobView
-from phosphene.web.house import Here, House
+from phosphene.web.house import Client, Here, House
 from phosphene.web.streams import Herald, stream
 
 router = APIRouter(prefix="/api", tags=["jobs"])
@@ -57,11 +57,11 @@ def kinds() -> dict[str, Any]:
 
 @router.post("/recipes", status_code=202)
 def post_recipe(
-    here: Here, fields: Fields, priority: Priority = 0, client_key: Key = None
+    here: Here, client: Client, fields: Fields, priority: Priority = 0, client_key: Key = None
 ) -> JobView:
     """Put a recipe into the queue; the answer is the job."""
-    recipe = _admitted(here, fields)
-    job = here.studio.jobs.submit(recipe, priority, client_key)
+    recipe = parse_recipe(fields)
+    job = here.submit(client, recipe, priority, client_key)
     made = here.studio.gallery.made_by(job.id)
     return JobView.of(job, made, forecast(here.studio.database, recipe))
 
