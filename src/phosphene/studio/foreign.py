@@ -129,8 +129,8 @@ def _recipe(
 ) -> tuple[Imagine, dict[str, Any]]:
     """Take what is allowed; what is not joins what has no meaning here."""
     rest = dict(unmapped)
-    prompt = _phrase(positive) or "..."
-    if pushed := _phrase(negative):
+    prompt = phrase_of(positive) or "..."
+    if pushed := phrase_of(negative):
         prompt = f"{prompt} | {pushed}:{NEGATIVE_WEIGHT}"
     recipe = parse_recipe({"kind": "imagine", "prompt": prompt})
     assert isinstance(recipe, Imagine)
@@ -150,7 +150,7 @@ def _recipe(
     return recipe, rest
 
 
-def _phrase(text: str) -> str:
+def phrase_of(text: str) -> str:
     """Text as one phrase of ours: marks that separate phrases and scenes become commas, and an
     ending that would name a picture stops doing so."""
     text = " ".join(re.sub(r"[|^]", ",", text).split())[:MAX_PROMPT].rstrip(" ,")

@@ -26,6 +26,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/healthz",)  # without a token: it says nothing but that there is a server
+PAINTING_PATH = "/prompt/"  # to GET it paints: no picture in another site's page may do that
 COOKIE = "phosphene-token"
 JSON, PNG = "application/json", "image/png"
 LIMITS = {JSON: 1_000_000, PNG: 32_000_000}  # bytes of a body, by its kind
@@ -72,9 +73,11 @@ class Guard:
         host = self._check_host(headers)
         if path not in OPEN_PATHS:
             self._check_token(headers)
-        if method in SAFE_METHODS:
+        if method in SAFE_METHODS and not path.startswith(PAINTING_PATH):
             return 0
         _check_origin(headers, host)
+        if method in SAFE_METHODS:
+            return 0
         return _check_body(headers)
 
     def _check_host(self, headers: Mapping[str, str]) -> str:
