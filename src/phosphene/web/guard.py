@@ -28,8 +28,12 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 OPEN_PATHS = ("/healthz",)  # without a token: it says nothing but that there is a server
 PAINTING_PATH = "/prompt/"  # to GET it paints: no picture in another site's page may do that
 COOKIE = "phosphene-token"
-JSON, PNG = "application/json", "image/png"
+JSON, PNG, FORM = "application/json", "image/png", "multipart/form-data"
 LIMITS = {JSON: 1_000_000, PNG: 32_000_000}  # bytes of a body, by its kind
+# where pictures come in JSON, as base64; and where they come as forms
+WITH_PICTURES = ("/sdapi/v1/img2img", "/sdapi/v1/png-info", "/sdapi/v1/interrogate")
+WITH_FORMS = ("/v1/images/edits", "/v1/images/variations")
+PICTURE_LIMIT = 44_000_000  # bytes of such a body: 32 MB in base64
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -78,7 +82,7 @@ class Guard:
         _check_origin(headers, host)
         if method in SAFE_METHODS:
             return 0
-        return _check_body(headers)
+        return _check_body(path, headers)
 
     def _check_host(self, headers: Mapping[str, str]) -> str:
         given = headers.get("host", "")
@@ -124,18 +128,26 @@ def _check_origin(headers: Mapping[str, str], host: str) -> None:
         raise Refused(403, "wrong_origin", "requests of other sites' pages are refused")
 
 
-def _check_body(headers: Mapping[str, str]) -> int:
+def _check_body(path: str, headers: Mapping[str, str]) -> int:
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     length = headers.get("content-length", "")
     is_empty = length in ("", "0") and "transfer-encoding" not in headers
     if is_empty and not kind:
         return 0
-    if kind not in LIMITS:
+    limits = dict(LIMITS)
+    if path in WITH_PICTURES:
+        limits[JSON] = PICTURE_LIMIT
+    if path in WITH_FORMS and headers.get("authorization", "").lower().startswith("bearer "):
+        # pages of other sites can send forms, but not this header without asking
+        limits[FORM] = PICTURE_LIMIT
+    if kind not in limits:
         # a page of another site can send forms and plain text without asking, but not these
-        raise Refused(415, "wrong_content_type", f"send {JSON}, or {PNG} for a picture")
-    if length and (not length.isdecimal() or len(length) > 18 or int(length) > LIMITS[kind]):
-        raise Refused(413, "too_large", f"a body of {kind} has at most {LIMITS[kind]:,} bytes")
-    return LIMITS[kind]
+        also = f"; or {FORM}, with `Authorization: Bearer`" if path in WITH_FORMS else ""
+        raise Refused(415, "wrong_content_type", f"send {JSON}, or {PNG} for a picture{also}")
+    limit = limits[kind]
+    if length and (not length.isdecimal() or len(length) > 18 or int(length) > limit):
+        raise Refused(413, "too_large", f"a body of {kind} has at most {limit:,} bytes")
+    return limit
 
 
 def _host_name(host: str) -> str:

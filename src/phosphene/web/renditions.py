@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 RESIZED_KEY = "phosphene-resized"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 QUALITY = 90
 MAX_EXIF = 60_000  # bytes; a JPEG holds no more
 MAX_PIXELS = 8_400_000
@@ -54,14 +55,14 @@ def rendered(png: bytes, look: Look, texts: dict[str, str] | None = None) -> byt
     """Show a picture as it is wanted.
 
     Args:
-        png: Of the gallery.
+        png: Of the gallery; or a preview, which is a WebP.
         texts: What a PNG carries besides its own texts, by keyword.
     Raises:
         ImageError: its file is damaged.
     """
     image = open_pil(png)
     size = (look.width or image.width, look.height or image.height)
-    if look.kind == "png" and size == image.size and not texts:
+    if look.kind == "png" and size == image.size and not texts and png[:8] == PNG_SIGNATURE:
         return png
     kept = {k: v for k, v in image.info.items() if isinstance(k, str) and isinstance(v, str)}
     image.info = {}

@@ -2,10 +2,10 @@
 
 import tempfile
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,8 @@ from phosphene.web.api.views import (
 from phosphene.web.failures import Refused
 from phosphene.web.guard import PNG
 from phosphene.web.house import Here, House
+from phosphene.web.renditions import MAX_PIXELS, Look, rendered
+from phosphene.web.renditions import MEDIA as MEDIA_TYPES
 
 router = APIRouter(prefix="/api", tags=["gallery"])
 
@@ -40,6 +42,8 @@ MEDIA = {
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="sha256 of the picture's file")]
 Word = Annotated[str | None, Query(max_length=200)]
+Shown = Literal["png", "webp", "jpeg"]
+Side = Annotated[int | None, Query(ge=16, le=4096, description="px")]
 Time = Annotated[float | None, Query(allow_inf_nan=False, description="seconds since 1970")]
 
 
@@ -143,11 +147,27 @@ def show(here: Here, picture: Id) -> PictureDetails:
     return _details(here, here.studio.gallery.get(picture))
 
 
-@router.get("/gallery/{picture}/image", response_class=FileResponse)
-def image(here: Here, picture: Id) -> FileResponse:
-    """Download a picture, with its recipe inside."""
-    here.studio.gallery.get(picture)
-    return _file(here, picture, ".png", FOR_EVER)
+@router.get(
+    "/gallery/{picture}/image",
+    response_class=FileResponse,
+    responses={200: {"content": {MEDIA_TYPES[kind]: {} for kind in get_args(Shown)}}},
+)
+def image(
+    here: Here,
+    picture: Id,
+    width: Side = None,
+    height: Side = None,
+    format: Shown = "png",  # noqa: A002 (the name of the parameter in the URL)
+) -> Response:
+    """Download a picture, with its recipe inside; or show it in another size or format."""
+    entry = here.studio.gallery.get(picture)
+    if format == "png" and not width and not height:
+        return _file(here, picture, ".png", FOR_EVER)
+    look = Look(width or entry.width, height or entry.height, format)
+    if (look.width or 0) * (look.height or 0) > MAX_PIXELS:
+        raise Refused(400, "too_large", f"width, height: at most {MAX_PIXELS:,} pixels", "width")
+    data = rendered(here.studio.store.read(picture), look)
+    return Response(data, media_type=MEDIA_TYPES[format], headers=FOR_EVER)
 
 
 @router.get("/gallery/{picture}/thumbnail", response_class=FileResponse)
