@@ -89,6 +89,15 @@ def preview_of(database: Database, job: str, event: int) -> bytes:
     return bytes(preview)
 
 
+def latest_preview(database: Database, job: str) -> bytes | None:
+    """The last small picture of a job, WebP; None if there is none yet."""
+    wanted = sa.select(events.c.preview)
+    wanted = wanted.where(events.c.job == job, events.c.preview.is_not(None))
+    with database.reading() as connection:
+        preview = connection.scalar(wanted.order_by(events.c.id.desc()).limit(1))
+    return None if preview is None else bytes(preview)
+
+
 def thin_out(connection: sa.Connection, job: str, keep: int) -> None:
     """Drop every second step of a job when there are more than `keep`; the last one stays."""
     steps = sa.select(events.c.id).where(events.c.job == job, events.c.kind == "step")

@@ -14,7 +14,7 @@ from phosphene.studio.repair import tidy_up
 from phosphene.studio.studio import open_studio
 from phosphene.studio.supervisor import Supervisor
 from phosphene.web import failures
-from phosphene.web.api import native, openai, pictures, url
+from phosphene.web.api import automatic1111, native, openai, pictures, url
 from phosphene.web.guard import GuardMiddleware
 from phosphene.web.house import Here, House, Settings
 from phosphene.web.limits import Ledger, LimitMiddleware
@@ -56,6 +56,8 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
     app.include_router(pictures.router)
     app.include_router(url.router)
     app.include_router(openai.router)
+    app.include_router(automatic1111.router)
+    app.include_router(automatic1111.internal)
 
     @app.get("/healthz", tags=["operations"])
     def healthz(here: Here) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class House:
         supervisor: None where no worker runs.
         is_closing: Whether streams should end, because the server is about to.
         options: What clients of AUTOMATIC1111's API have set, for all of them, as it is there.
+        under_way: Jobs that they wait for, the oldest first.
     """
 
     studio: Studio
@@ -62,6 +63,7 @@ class House:
     supervisor: Supervisor | None = None
     is_closing: Callable[[], bool] = bool
     options: dict[str, object] = field(default_factory=dict)
+    under_way: dict[str, None] = field(default_factory=dict)
     _cards: tuple[float, dict[str, Card]] = (0.0, {})
 
     def cards(self) -> dict[str, Card]:
