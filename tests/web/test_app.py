@@ -7,8 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
+from phosphene.prompting.prompt import parse
 from tests.rules.syntax import SRC
 from tests.studio.studios import hang, picture
+from tests.web.painters import painting
 from tests.web.served import FOX, served, studio_of
 from tests.web.test_guard import all_routes
 
@@ -49,7 +51,7 @@ def test_openapi_describes_every_route(client):
     for route in all_routes(client.app):
         if route.path != "/openapi.json":
             for method in route.methods - {"HEAD"}:
-                assert document["paths"][route.path][method.lower()]["description"]
+                assert document["paths"][route.path_format][method.lower()]["description"]
     for page in ("/docs", "/redoc"):
         assert client.get(page).status_code == 404
 
@@ -100,12 +102,29 @@ def test_no_route_gives_a_file_of_this_machine(targets):
         fields = list(route.param_convertors)
         if not fields or "GET" not in route.methods or route.path.endswith("/events"):
             continue
+        if route.path.startswith("/prompt/"):
+            continue  # its text is words, and no name of anything: see the test below
         for field in fields:
             for text in (*TRAVERSALS, "link", "link.png"):
                 for encode in encodings:
                     values = {**dict.fromkeys(fields, name), field: encode(text)}
-                    response = client.get(quote(route.path.format(**values), safe="/%:\\~"))
+                    response = client.get(quote(route.path_format.format(**values), safe="/%:\\~"))
                     assert response.status_code in (400, 404, 422), (route.path, text)
                     assert SECRET not in response.text
                     tried += 1
     assert tried > 200
+
+
+def test_words_in_a_url_are_never_a_file(targets, monkeypatch):
+    monkeypatch.setattr("phosphene.web.streams.LOOK_SECONDS", 0.01)
+    client, _ = targets
+    with painting(client) as painter:
+        for text in (*TRAVERSALS, "link", "link.png", "x | ../secret.png", "/etc/x.jpg"):
+            for encoded in (quote(text, safe=""), quote(text)):
+                response = client.get(f"/prompt/{encoded}", params={"width": 16})
+                assert response.status_code in (200, 400, 404), text
+                assert SECRET not in response.text
+        for recipe in painter.recipes:
+            assert recipe.init_image is None
+            scenes = parse(recipe.prompt).scenes
+            assert all(phrase.image is None for scene in scenes for phrase in scene)

@@ -92,7 +92,7 @@ def test_without_the_token_no_route_but_the_pulse_answers(locked):
     assert len(routes) > 25
     for route in routes:
         for method in route.methods:
-            path = route.path.format(**dict.fromkeys(route.param_convertors, "x"))
+            path = route.path_format.format(**dict.fromkeys(route.param_convertors, "x"))
             assert locked.request(method, path, headers=JSON).status_code == 401, route
     assert locked.get("/healthz").json() == {"status": "ok", "workers": 0}
 

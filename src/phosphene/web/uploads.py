@@ -119,9 +119,7 @@ def texts_of(data: bytes, name: str) -> dict[str, str]:
         info = open_pil(data).info
     except ImageError as error:
         raise ImageError(f"{name}: {error}") from None
-    return {
-        k: v[:MAX_SHOWN] for k, v in info.items() if isinstance(k, str) and isinstance(v, str)
-    }
+    return {k: v[:MAX_SHOWN] for k, v in info.items() if isinstance(k, str) and isinstance(v, str)}
 
 
 def _is_readable(data: bytes) -> bool:

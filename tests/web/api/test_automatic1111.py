@@ -13,7 +13,6 @@ from PIL import Image
 from phosphene.studio.foreign import read_foreign_picture
 from phosphene.studio.recipe import Imagine
 from phosphene.web.guard import Guard
-from tests.studio.studios import picture
 from tests.web.live import live
 from tests.web.painters import colour_of
 from tests.web.served import error_of, studio_of

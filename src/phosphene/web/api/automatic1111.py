@@ -85,7 +85,9 @@ class Order(NamedTuple):
 
 
 @router.post("/txt2img")
-async def txt2img(here: Here, client: Client, request: Request, asked: Text2Image) -> dict[str, Any]:
+async def txt2img(
+    here: Here, client: Client, request: Request, asked: Text2Image
+) -> dict[str, Any]:
     """Paint pictures of words."""
     with _unprocessable():
         wish = asked.wish(here.options, _models(here))

@@ -38,15 +38,17 @@ NOT_DONE: Mapping[str, tuple[Any, ...]] = {
     "controlnet_units": ([],),
 }
 # what is taken, and changes nothing here
-HARMLESS = frozenset(
-    "subseed sampler_index scheduler eta s_min_uncond s_churn s_tmax s_tmin s_noise hr_scale "
-    "hr_upscaler hr_second_pass_steps hr_resize_x hr_resize_y hr_checkpoint_name hr_sampler_name "
-    "hr_scheduler hr_prompt hr_negative_prompt hr_distilled_cfg hr_cfg refiner_switch_at "
-    "script_args save_images do_not_save_samples do_not_save_grid force_task_id infotext comments "
-    "override_settings_restore_afterwards disable_extra_networks resize_mode mask_blur mask_blur_x "
-    "mask_blur_y inpainting_fill inpaint_full_res inpaint_full_res_padding mask_round "
-    "latent_mask image_cfg_scale include_init_images denoising_strength distilled_cfg_scale".split()
-)
+_HARMLESS = """
+subseed sampler_index scheduler eta s_min_uncond s_churn s_tmax s_tmin s_noise
+hr_scale hr_upscaler hr_second_pass_steps hr_resize_x hr_resize_y hr_checkpoint_name
+hr_sampler_name hr_scheduler hr_prompt hr_negative_prompt hr_distilled_cfg hr_cfg
+refiner_switch_at script_args save_images do_not_save_samples do_not_save_grid
+force_task_id infotext comments override_settings_restore_afterwards
+disable_extra_networks resize_mode mask_blur mask_blur_x mask_blur_y inpainting_fill
+inpaint_full_res inpaint_full_res_padding mask_round latent_mask image_cfg_scale
+include_init_images denoising_strength distilled_cfg_scale
+"""
+HARMLESS = frozenset(_HARMLESS.split())
 OPTIONS: Mapping[str, Any] = {  # that clients set, and that change nothing here
     "CLIP_stop_at_last_layers": 1,
     "sd_vae": "Automatic",

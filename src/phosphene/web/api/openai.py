@@ -257,5 +257,3 @@ def _event(order: Order, what: str, told: dict[str, Any], **more: Any) -> str:
     size = told["phosphene"].get("size") or order.asked.size or "auto"
     data = {"type": kind, **told, "created_at": int(time.time()), **_told(order, size), **more}
     return message(kind, data)
-
-

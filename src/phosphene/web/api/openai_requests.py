@@ -37,9 +37,9 @@ class Generate(BaseModel):
     model: str | None = Field(None, max_length=200)
     n: int | None = Field(1, ge=1, le=10)
     size: str | None = Field("auto", description="auto, or as 1024x1024")
-    quality: (
-        Literal["low", "medium", "high", "xhigh", "max", "auto", "standard", "hd"] | None
-    ) = Field("auto", description="no effect")
+    quality: Literal["low", "medium", "high", "xhigh", "max", "auto", "standard", "hd"] | None = (
+        Field("auto", description="no effect")
+    )
     background: Literal["transparent", "opaque", "auto"] | None = "auto"
     output_format: Literal["png", "webp", "jpeg"] | None = "png"
     output_compression: int | None = Field(None, ge=0, le=100)
@@ -63,7 +63,9 @@ class Generate(BaseModel):
         if self.size in (None, "auto"):
             return None, None
         width, _, height = str(self.size).partition("x")
-        sides = [int(s) if s.isascii() and s.isdigit() and len(s) < 5 else 0 for s in (width, height)]
+        sides = [
+            int(s) if s.isascii() and s.isdigit() and len(s) < 5 else 0 for s in (width, height)
+        ]
         if not all(MIN_SIDE <= side <= MAX_SIDE for side in sides):
             said = f"size: {str(self.size)[:40]!r} should be auto, or as 1024x1024"
             raise Refused(400, "invalid_value", said, "size")
@@ -158,8 +160,8 @@ async def form_values(form: Any) -> tuple[dict[str, Any], dict[str, list[bytes]]
     """
     values: dict[str, Any] = {}
     files: dict[str, list[bytes]] = {}
-    for name, value in form.multi_items():
-        name = name.removesuffix("[]")
+    for field, value in form.multi_items():
+        name = field.removesuffix("[]")
         if isinstance(value, UploadFile):
             files.setdefault(name, []).append(await value.read())
         else:

@@ -13,7 +13,7 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from phosphene.core.errors import NotFound, RecipeError, did_you_mean
+from phosphene.core.errors import NotFound, did_you_mean
 from phosphene.studio.job import Job, State
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipe_text import dump_recipe
