@@ -136,3 +136,33 @@ def test_a_database_that_is_busy_for_a_moment_ends_no_stream(studio, monkeypatch
 
     assert asyncio.run(watch()) == ['{"state": "queued"}', '{"state": "cancelled"}']
     assert left == [0]
+
+
+def test_what_happens_at_once_is_sent_at_once(studio):
+    job = studio.jobs.submit(wanted()).id
+    happen(studio, job, 30)
+    studio.jobs.cancel(job)
+
+    async def watch() -> list[str]:
+        return [text async for text in stream(Herald(studio.database), 0, job, bool)]
+
+    _, whole = asyncio.run(watch())
+    assert whole.count("\n\n") == 32
+
+
+def test_a_message_is_written_once(studio, monkeypatch):
+    monkeypatch.setattr(streams, "MAX_TEXTS", 2)
+    written = []
+    real = streams.message
+
+    def counted(*given):
+        written.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(streams, "message", counted)
+    herald = Herald(studio.database)
+    events = [streams.JobEvent(n, "a", "step", 0.0, {}, False) for n in range(3)]
+    texts = [herald.text(event) for event in (*events, *events[1:])]
+    assert (len(written), texts[1:3]) == (3, texts[3:])
+    herald.text(events[0])
+    assert (len(written), len(herald._texts)) == (4, 2)

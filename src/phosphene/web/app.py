@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from anyio.to_thread import run_sync
+from anyio.to_thread import current_default_thread_limiter, run_sync
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
@@ -21,6 +21,10 @@ from phosphene.web.limits import Ledger, LimitMiddleware
 from phosphene.web.metrics import exposition
 from phosphene.web.streams import Herald
 
+# that routes run in: they wait for the database, not for models, and forty that want Python at the
+# same time keep the loop from it
+NUM_THREADS = 8
+
 log = logging.getLogger("phosphene.web")
 
 
@@ -33,6 +37,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = NUM_THREADS
         house = await run_sync(_open, settings, ledger, is_closing)
         app.state.house, app.state.herald = house, Herald(house.studio.database)
         try:

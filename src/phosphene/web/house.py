@@ -1,5 +1,6 @@
 """What the server holds while it runs, and how routes reach it."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +10,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from phosphene.core.errors import PhospheneError
-from phosphene.studio.job import Job
+from phosphene.studio.forecast import Forecast, forecast
+from phosphene.studio.job import Job, Workload, workload_of
 from phosphene.studio.recipe import Recipe
 from phosphene.studio.studio import Studio
 from phosphene.studio.supervisor import Supervisor
@@ -21,6 +23,7 @@ from phosphene.zoo.fetch import identity, with_needs
 from phosphene.zoo.registry import cards
 
 CARDS_SECONDS = 5.0  # for which what lies in the models' folder is believed
+FORECAST_SECONDS, MAX_FORECASTS = 3.0, 200
 PATIENCE_SECONDS = 600.0  # as long as clients of other programs wait
 
 
@@ -65,6 +68,7 @@ class House:
     options: dict[str, object] = field(default_factory=dict)
     under_way: dict[str, None] = field(default_factory=dict)
     _cards: tuple[float, dict[str, Card]] = (0.0, {})
+    _forecasts: dict[Workload, tuple[float, Forecast]] = field(default_factory=dict)
 
     def cards(self) -> dict[str, Card]:
         """Models that recipes may name, by name."""
@@ -90,6 +94,19 @@ class House:
                 except PhospheneError:  # not here: the job will say so
                     found[card.name] = ""
         return found
+
+    def forecast(self, recipe: Recipe) -> Forecast | None:
+        """Guess how long a recipe takes, as of a moment ago: who polls a job asks for it often."""
+        work, now = workload_of(recipe), time.monotonic()
+        looked, known = self._forecasts.get(work, (-math.inf, None))
+        guess = known
+        if known is None or now - looked > FORECAST_SECONDS:
+            guess = forecast(self.studio.database, recipe)
+            if len(self._forecasts) >= MAX_FORECASTS:
+                self._forecasts.clear()
+            if guess is not None:
+                self._forecasts[work] = (now, guess)
+        return guess
 
     def submit(
         self, client: str, recipe: Recipe, priority: int = 0, client_key: str | None = None

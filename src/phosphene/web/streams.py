@@ -24,6 +24,7 @@ from phosphene.studio.jobs import Jobs
 LOOK_SECONDS = 0.2
 BEAT_SECONDS = 1.0  # between two looks of a watcher at what is no event: who has gone, the time
 COMMENT_SECONDS = 15.0
+MAX_TEXTS = 512  # messages that are kept ready
 MAX_BEHIND = 1000  # events that are kept for a watcher that is slow; it then reads them again
 
 
@@ -59,6 +60,7 @@ class Herald:
         self._reading: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
         self._latest: int | None = None
+        self._texts: dict[int, str] = {}
 
     async def enter(self, watcher: Watcher) -> None:
         """Begin to watch; what happens after this is told."""
@@ -71,6 +73,14 @@ class Herald:
     def leave(self, watcher: Watcher) -> None:
         """Stop watching."""
         self._watchers.discard(watcher)
+
+    def text(self, event: JobEvent) -> str:
+        """An event as a message, which many are sent: it is written once."""
+        if (text := self._texts.get(event.id)) is None:
+            text = self._texts[event.id] = message(event.kind, data_of(event), event.id)
+            while len(self._texts) > MAX_TEXTS:
+                del self._texts[next(iter(self._texts))]
+        return text
 
     async def _read(self) -> None:
         """Read while somebody watches."""
@@ -95,16 +105,16 @@ class Herald:
                     watcher.tell(event)
 
 
-async def follow(
+async def batches(
     herald: Herald, after: int, job: str | None, is_closing: Callable[[], bool]
-) -> AsyncIterator[JobEvent | None]:
-    """Events after one, as they happen; a job's end with the job.
+) -> AsyncIterator[list[JobEvent]]:
+    """Events after one, as they happen, those of one moment together; a job's end with the job.
 
     Args:
         job: None follows all jobs, without an end.
     Yields:
-        None at least every `BEAT_SECONDS` while nothing happens, so that who follows can look at
-        other things.
+        An empty list at least every `BEAT_SECONDS` while nothing happens, so that who follows can
+        look at other things.
     """
     watcher = Watcher(job)
     try:
@@ -117,20 +127,21 @@ async def follow(
                 # asked before reading: what ended in between has its last event still to come
                 over = job is not None and await run_sync(_has_ended, herald.database, job)
                 before = after
-                async for event in _kept(herald.database, after, job):
-                    after = event.id
-                    yield event
-                    if job is not None and _ends(event):
+                while events := await run_sync(read_events, herald.database, after, job):
+                    after = events[-1].id
+                    yield events
+                    if job is not None and _ends(events[-1]):
                         return
+                    if len(events) < MAX_READ:
+                        break
                 if over and after == before:
                     return  # the reader has seen the end before
-            while watcher.news and not watcher.is_behind:
-                event = watcher.news.popleft()
-                if event.id <= after:
-                    continue
-                after = event.id
-                yield event
-                if job is not None and _ends(event):
+            news = [event for event in watcher.news if event.id > after]
+            watcher.news.clear()
+            if news and not watcher.is_behind:
+                after = news[-1].id
+                yield news
+                if job is not None and _ends(news[-1]):
                     return
             if watcher.news or watcher.is_behind:
                 continue
@@ -138,19 +149,20 @@ async def follow(
             with suppress(TimeoutError):
                 await asyncio.wait_for(watcher.woken.wait(), BEAT_SECONDS)
             if not watcher.news and not watcher.is_behind:
-                yield None
+                yield []
     finally:
         herald.leave(watcher)
 
 
-async def _kept(database: Database, after: int, job: str | None) -> AsyncIterator[JobEvent]:
-    """What is in the database by now."""
-    while events := await run_sync(read_events, database, after, job):
+async def follow(
+    herald: Herald, after: int, job: str | None, is_closing: Callable[[], bool]
+) -> AsyncIterator[JobEvent | None]:
+    """The same, one by one; None while nothing happens."""
+    async for events in batches(herald, after, job, is_closing):
         for event in events:
             yield event
-        after = events[-1].id
-        if len(events) < MAX_READ:
-            return
+        if not events:
+            yield None
 
 
 def data_of(event: JobEvent) -> dict[str, object]:
@@ -173,10 +185,10 @@ async def stream(
     """The same, as text that browsers understand."""
     spoke = time.monotonic()
     yield "retry: 1000\n\n"
-    async for event in follow(herald, after, job, is_closing):
-        if event is not None:
+    async for events in batches(herald, after, job, is_closing):
+        if events:
             spoke = time.monotonic()
-            yield message(event.kind, data_of(event), event.id)
+            yield "".join(map(herald.text, events))
         elif time.monotonic() - spoke >= COMMENT_SECONDS:
             spoke = time.monotonic()
             yield ": still here\n\n"

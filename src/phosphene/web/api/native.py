@@ -63,7 +63,7 @@ def post_recipe(
     recipe = parse_recipe(fields)
     job = here.submit(client, recipe, priority, client_key)
     made = here.studio.gallery.made_by(job.id)
-    return JobView.of(job, made, forecast(here.studio.database, recipe))
+    return JobView.of(job, made, here.forecast(recipe))
 
 
 @router.post("/recipes/forecast")
@@ -161,7 +161,7 @@ def _view(here: House, job: str) -> JobView:
     guess = None
     if found.state not in ENDED:
         with suppress(RecipeError):  # of another version
-            guess = forecast(here.studio.database, found.parsed())
+            guess = here.forecast(found.parsed())
     return JobView.of(found, here.studio.gallery.made_by(job), guess)
 
 
