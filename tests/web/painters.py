@@ -54,7 +54,7 @@ def painted_by(recipe: Imagine, number: int) -> bytes:
 
 
 class Painter:
-    """Carries out `imagine`; what is called "fail" fails, and "wait" is not ended.
+    """Carries out `imagine`, other kinds fail; what is called "fail" fails, and "wait" is not ended.
 
     Args:
         seconds: That a step takes.
@@ -88,7 +88,9 @@ class Painter:
 
     def _carry_out(self, job: Job, held: Held) -> None:
         recipe = job.parsed()
-        assert isinstance(recipe, Imagine)
+        if not isinstance(recipe, Imagine):
+            self.studio.leases.fail(held, NotImplementedError("of another kind"))
+            return
         self.recipes.append(recipe)
         small = painted_by(recipe, 0)
         if "fail" in recipe.prompt:
