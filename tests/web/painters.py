@@ -54,7 +54,7 @@ def painted_by(recipe: Imagine, number: int) -> bytes:
 
 
 class Painter:
-    """Carries out `imagine`, other kinds fail; what is called "fail" fails, and "wait" is not ended.
+    """Carries out `imagine`; other kinds fail, as "fail" does, and "wait" is not ended.
 
     Args:
         seconds: That a step takes.

@@ -64,6 +64,7 @@ def test_what_is_closed():
     "fields",
     [
         lambda x: {**PAINT, "init_image": x},
+        lambda x: {**PAINT, "mask": x},
         lambda x: {**PAINT, "image_prompts": [x]},
         lambda x: {**PAINT, "image_prompts": [f"{x}:0.5"]},
         lambda x: {**PAINT, "model": x},

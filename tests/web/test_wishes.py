@@ -9,7 +9,6 @@ from phosphene.web.wishes import Wish, granted, model_of, painted_size, painting
 from phosphene.zoo.registry import shipped_cards
 
 CARDS = {card.name: card for card in shipped_cards()}
-DENOISES = "guidance_scale" in Imagine.model_fields
 ID = "a" * 64
 SEARCH = {"model": "emoji-vqgan"}
 
@@ -84,7 +83,6 @@ def test_what_only_denoising_knows_is_named():
     assert recipe.prompt == "x | ugly:-0.5"  # a search can be pushed away by a phrase
 
 
-@pytest.mark.skipif(not DENOISES, reason="diffusion is not here yet")
 def test_what_denoising_knows_is_done():
     wish = Wish(
         prompt="x", method="diffusion", steps=20, guidance=5.0, sampler="Euler", negative="ugly"
@@ -94,6 +92,8 @@ def test_what_denoising_knows_is_done():
     assert (recipe.negative_prompt, recipe.prompt, unheard) == ("ugly", "x", ())
     strange = granted(Wish(prompt="x", method="diffusion", sampler="DPM++ 2M"), CARDS)
     assert (strange.recipe.sampler, strange.unheard) == (None, ("sampler",))
+    guided = granted(Wish(prompt="x", method="guided-diffusion", sampler="euler", steps=9), CARDS)
+    assert (guided.recipe.iterations, guided.unheard) == (9, ("sampler",))
     painted = Wish(prompt="x", method="diffusion", init=ID, strength=0.3, mask="b" * 64)
     recipe = granted(painted, CARDS).recipe
     assert (recipe.init_image, recipe.strength) == (f"artifact:{ID}", 0.3)

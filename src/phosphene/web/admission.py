@@ -168,7 +168,10 @@ RULES: dict[type[Recipe], dict[str, Rule]] = {
         "model": _model,
         "perceptors": _models,
         "init_image": _picture,
+        "mask": _picture,
         "image_prompts": _pictures,
+        "negative_prompt": _plain,  # words, whatever they look like
+        "sampler": _plain,
     },
     Sample: {"model": _model, "seeds": _plain, "classes": _plain},
     Mix: {"model": _model, "rows": _plain, "columns": _plain, "layers": _plain, "classes": _plain},

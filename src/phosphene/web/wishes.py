@@ -15,12 +15,14 @@ from phosphene.core.errors import RecipeError, Unsupported, did_you_mean
 from phosphene.studio.foreign import NEGATIVE_WEIGHT, phrase_of
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipe_text import parse_recipe
+from phosphene.studio.recipes.imagine import OWN_MODELS
 from phosphene.studio.references import PREFIX
 from phosphene.web.renditions import MAX_PIXELS
 from phosphene.zoo.card import Card
 
 METHODS = {"diffusion": "diffusion", "tokens": "vqgan-clip", "gan": "gan-clip"}  # by family
 DENOISING, ANY_SIZE = "diffusion", "vqgan-clip"
+DENOISERS = (DENOISING, "guided-diffusion")  # the second has neither samplers nor masks
 PAINTED_SIDE = 128  # of a model that does not say what it paints
 GRID = 16  # px; sides of what an autoencoder paints are multiples
 MIN_SIDE, MAX_SIDE = 16, 4096
@@ -142,7 +144,7 @@ def painting_models(cards: Mapping[str, Card]) -> list[Card]:
 
 def model_of(recipe: Imagine) -> str:
     """The model that paints a recipe."""
-    return str(getattr(recipe, "painter", None) or recipe.model)
+    return recipe.model_name
 
 
 def _method(wish: Wish, cards: Mapping[str, Card]) -> str:
@@ -166,8 +168,7 @@ def _methods() -> tuple[str, ...]:
 
 
 def _own_side(wish: Wish, cards: Mapping[str, Card]) -> int:
-    default = Imagine.model_fields["model"].default
-    card = cards.get(wish.model or default or "emoji-vqgan")
+    card = cards.get(wish.model or OWN_MODELS[ANY_SIZE])
     return (card.size if card else None) or PAINTED_SIDE
 
 
@@ -177,7 +178,7 @@ def _of_pictures(wish: Wish, method: str) -> dict[str, Any]:
     if wish.like is not None:
         fields["prompt"] = f"{PREFIX}{wish.like}"
     if wish.mask is not None:
-        if "mask" not in Imagine.model_fields or method != DENOISING:
+        if method != DENOISING:
             raise Unsupported(f"mask: {method} paints the whole picture; leave the mask out")
         fields["mask"] = f"{PREFIX}{wish.mask}"
     if wish.init is None:
@@ -187,7 +188,7 @@ def _of_pictures(wish: Wish, method: str) -> dict[str, Any]:
         return fields
     if not 0 <= wish.strength <= 1:
         raise RecipeError(f"strength: {wish.strength} should be from 0 to 1")
-    if method == DENOISING and "strength" in Imagine.model_fields:
+    if method in DENOISERS:
         fields["strength"] = max(wish.strength, 0.01)
     elif method == ANY_SIZE:
         # a search is pulled back to where it began: as odds, all of it at 0 and nothing at 1
@@ -198,14 +199,13 @@ def _of_pictures(wish: Wish, method: str) -> dict[str, Any]:
 
 def _of_denoising(wish: Wish, method: str) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What samplers know and searches do not; and what of it was asked for in vain."""
-    denoises = method == DENOISING and "guidance_scale" in Imagine.model_fields
-    sampler = SAMPLERS.get((wish.sampler or "").lower())
+    sampler = SAMPLERS.get((wish.sampler or "").lower()) if method == DENOISING else None
     asked = {
         "iterations": ("steps", wish.steps),
         "guidance_scale": ("guidance", wish.guidance),
         "sampler": ("sampler", wish.sampler),
     }
-    if not denoises:
+    if method not in DENOISERS:
         return {}, tuple(name for name, value in asked.values() if value is not None)
     fields = {
         "iterations": wish.steps,

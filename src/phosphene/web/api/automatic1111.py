@@ -187,12 +187,11 @@ def skip(here: Here) -> dict[str, Any]:
 def options(here: Here) -> dict[str, Any]:
     """Show what is set for all requests."""
     chosen = str(here.options.get(CHECKPOINT) or default_model())
-    card = here.cards()[chosen]
     return {
         **OPTIONS,
         **here.options,
-        CHECKPOINT: _title(chosen, card.sha256),
-        "sd_checkpoint_hash": card.sha256 or "",
+        CHECKPOINT: _title(chosen, _hash(here, chosen)),
+        "sd_checkpoint_hash": _hash(here, chosen),
     }
 
 
@@ -283,6 +282,11 @@ def _models(here: House) -> list[str]:
     return [card.name for card in painting_models(here.cards())]
 
 
+def _hash(here: House, model: str) -> str:
+    card = here.cards().get(model)
+    return (card.sha256 if card else None) or ""
+
+
 def _title(name: str, sha256: str | None) -> str:
     return f"{name} [{(sha256 or '')[:SHORT_HASH]}]"
 
@@ -360,7 +364,7 @@ def _info(order: Order, entries: list[Entry], texts: list[str], here: House) -> 
         "steps": _steps(first) if first else 0,
         "batch_size": asked.batch_size,
         "sd_model_name": model,
-        "sd_model_hash": (here.cards()[model].sha256 or "")[:SHORT_HASH],
+        "sd_model_hash": _hash(here, model)[:SHORT_HASH],
         "index_of_first_image": 0,
         "infotexts": texts,
         "version": f"phosphene {phosphene.__version__}",

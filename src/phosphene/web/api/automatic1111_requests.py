@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from phosphene.core.errors import did_you_mean
 from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipes.imagine import OWN_MODELS
 from phosphene.web.failures import Refused
 from phosphene.web.wishes import EXTRA, MAX_SIDE, MIN_SIDE, Wish, words
 
@@ -174,11 +175,7 @@ def model_named(title: str, models: Collection[str]) -> str:
 
 def default_model() -> str:
     """The model that paints where none is named."""
-    from phosphene.studio.recipes import imagine
-
-    default = Imagine.model_fields["model"].default
-    own: Mapping[str, str] = getattr(imagine, "OWN_MODELS", {})
-    return str(default or own[Imagine.model_fields["method"].default])
+    return OWN_MODELS[Imagine.model_fields["method"].default]
 
 
 def _extra(scripts: Mapping[str, Any]) -> dict[str, Any]:
