@@ -3,8 +3,15 @@
 import pytest
 
 from phosphene.core.errors import NotFound
-from phosphene.studio.job_events import latest_event, preview_of, read_events, tell, thin_out
-from tests.studio.studios import wanted
+from phosphene.studio.job_events import (
+    latest_event,
+    latest_preview,
+    preview_of,
+    read_events,
+    tell,
+    thin_out,
+)
+from tests.studio.studios import studio_in, wanted
 
 
 def numbers(studio, job: str) -> list[int]:
@@ -52,3 +59,14 @@ def test_many_steps_are_thinned_out_and_the_last_one_stays(studio):
     last = latest_event(studio.database)
     add_steps(studio, job, [9])
     assert latest_event(studio.database) > last  # no number is given twice
+
+
+def test_the_latest_preview(tmp_path):
+    studio = studio_in(tmp_path)
+    job = studio.jobs.submit(wanted()).id
+    assert latest_preview(studio.database, job) is None
+    with studio.database.writing() as connection:
+        for preview in (b"a", b"b", None):
+            tell(connection, job, "step", {}, 0.0, preview)
+    assert latest_preview(studio.database, job) == b"b"
+    studio.close()

@@ -192,3 +192,30 @@ def test_jobs_run_by_priority_then_in_the_order_they_came(priorities):
             ran.append(claimed[0].id)
         studio.close()
     assert ran == [ids[i] for i in order]
+
+
+def test_the_same_key_at_the_same_moment_is_the_same_job(tmp_path, monkeypatch):
+    studio = studio_in(tmp_path)
+    first = studio.jobs.submit(wanted(), client_key="mine")
+    real, asked = studio.jobs._known, []
+
+    def late(client_key, recipe):
+        """As if the other's job came right after this was asked."""
+        asked.append(client_key)
+        return real(client_key, recipe) if len(asked) > 1 else None
+
+    monkeypatch.setattr(studio.jobs, "_known", late)
+    assert studio.jobs.submit(wanted(), client_key="mine").id == first.id
+    assert len(studio.jobs.listed()) == 1
+    studio.close()
+
+
+def test_jobs_are_found_by_their_key_and_while_they_wait(tmp_path):
+    studio = studio_in(tmp_path)
+    jobs = [studio.jobs.submit(wanted(), client_key=key) for key in ("a", "b")]
+    assert studio.jobs.of_key("a").id == jobs[0].id
+    assert studio.jobs.of_key("c") is None
+    studio.jobs.pause(jobs[0].id)
+    studio.jobs.cancel(jobs[1].id)
+    assert studio.jobs.still_waiting({job.id for job in jobs}) == {jobs[0].id}
+    studio.close()

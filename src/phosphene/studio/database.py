@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from phosphene.core.errors import MissingTool, RecipeError, StorageError
 from phosphene.core.files import make_folder
@@ -163,6 +163,8 @@ def _named() -> Iterator[None]:
     """Say in one line what is wrong with the database."""
     try:
         yield
+    except IntegrityError:
+        raise  # nothing is wrong with the database: somebody else was faster
     except DBAPIError as error:
         reason = " ".join(str(error.orig).split())[:200]
         raise StorageError(f"the studio's database: {reason}; is its disk full or busy?") from error
