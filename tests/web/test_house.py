@@ -45,3 +45,13 @@ def test_what_names_a_file_is_not_submitted(house):
     with pytest.raises(RecipeError, match="init_image"):
         house.submit("a", recipe)
     assert house.submit("a", wanted()).state == "queued"
+
+
+def test_a_forecast_is_believed_for_a_moment(house, monkeypatch):
+    asked = []
+    monkeypatch.setattr("phosphene.web.house.forecast", lambda *_: asked.append(1) or "guess")
+    assert [house.forecast(wanted()) for _ in range(3)] == ["guess"] * 3
+    assert len(asked) == 1
+    monkeypatch.setattr("phosphene.web.house.FORECAST_SECONDS", -1.0)
+    house.forecast(wanted())
+    assert len(asked) == 2

@@ -46,6 +46,21 @@ def test_files(client, fox):
         assert error_of(client.get(f"/api/gallery/{NOBODY}{url}"))["code"] == "not_found"
 
 
+def test_other_sizes_and_formats(client, fox):
+    url = f"/api/gallery/{fox}/image"
+    small = client.get(url, params={"width": 64, "height": 48, "format": "webp"})
+    shown = Image.open(io.BytesIO(small.content))
+    assert (shown.size, shown.format, small.headers["content-type"]) == (
+        (64, 48),
+        "WEBP",
+        "image/webp",
+    )
+    assert Image.open(io.BytesIO(client.get(url, params={"width": 40}).content)).size == (40, 10)
+    assert client.get(url, params={"width": 4096, "height": 4096}).status_code == 400
+    for wrong in ({"width": 1}, {"format": "gif"}):
+        assert client.get(url, params=wrong).status_code == 422
+
+
 def test_attachments(client, tmp_path):
     (tmp_path / "x.json").write_text("{}")
     studio = studio_of(client)
