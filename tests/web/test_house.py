@@ -3,6 +3,7 @@
 import pytest
 
 from phosphene.core.errors import RecipeError
+from phosphene.studio.forecast import Forecast
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.house import House, Settings
 from phosphene.web.limits import Ledger, Limits
@@ -48,9 +49,9 @@ def test_what_names_a_file_is_not_submitted(house):
 
 
 def test_a_forecast_is_believed_for_a_moment(house, monkeypatch):
-    asked = []
-    monkeypatch.setattr("phosphene.web.house.forecast", lambda *_: asked.append(1) or "guess")
-    assert [house.forecast(wanted()) for _ in range(3)] == ["guess"] * 3
+    asked, guess = [], Forecast(3.0, 2.0, 4.0, 1, True)
+    monkeypatch.setattr("phosphene.web.house.forecast", lambda *_: asked.append(1) or guess)
+    assert [house.forecast(wanted()) for _ in range(3)] == [guess] * 3
     assert len(asked) == 1
     monkeypatch.setattr("phosphene.web.house.FORECAST_SECONDS", -1.0)
     house.forecast(wanted())
