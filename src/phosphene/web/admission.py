@@ -90,6 +90,11 @@ def _model(value: Any, models: Models) -> Iterator[str]:
         yield f"no model {value[:80]!r} in the registry{near}; over HTTP models go by name"
 
 
+def _other_model(value: Any, models: Models) -> Iterator[str]:
+    """One that is used if another field asks for it: the default may be missing."""
+    yield from _model(value, models)
+
+
 def _models(value: Any, models: Models) -> Iterator[str]:
     for entry in value:
         yield from _model(split_weight(entry)[0], models)
@@ -166,6 +171,7 @@ RULES: dict[type[Recipe], dict[str, Rule]] = {
     Imagine: {
         "prompt": _prompt,
         "model": _model,
+        "drafter": _other_model,
         "perceptors": _models,
         "init_image": _picture,
         "mask": _picture,

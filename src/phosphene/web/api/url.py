@@ -177,7 +177,7 @@ def _asked(here: House, wish: Wish, kind: str) -> Asked:
     given: Granted = granted(wish, here.cards())
     recipe = given.recipe
     judges = [name.partition(":")[0] for name in recipe.perceptors]
-    weights = here.weights_of([model_of(recipe), *judges])
+    weights = here.weights_of([model_of(recipe), recipe.drafter or "", *judges])
     if recipe.seed is None:
         drawn = int(_hash([dump_recipe(recipe)])[:16], 16) % 2**SEED_BITS
         recipe = recipe.model_copy(update={"seed": drawn})
