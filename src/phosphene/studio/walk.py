@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.core.errors import RecipeError, Unsupported, WeightsError
-from phosphene.core.images import Images, grid, on_white, resize
+from phosphene.core.images import Images, on_white
 from phosphene.core.protocols import Step
 from phosphene.explore.pace import ROUNDS, Pace, pacing
 from phosphene.explore.path_text import path_of
@@ -29,13 +28,12 @@ from phosphene.studio.craft import Craft, Painted
 from phosphene.studio.dreamer import Dreamer, set_up
 from phosphene.studio.provenance import input_hashes
 from phosphene.studio.recipe import Walk
+from phosphene.studio.strip import frames_shown, small, strip_of, to_side
 from phosphene.studio.video import write_video
 from phosphene.zoo import Zoo
 
-SHOWN_SIDE = 128  # px: longer side of a picture on the strip, at most
 SEEN_SIDE = 128  # px: longer side at which frames are compared by features
 COLOUR_SIDE = 32  # px: by colours
-MOST_IN_A_ROW = 16
 FEWEST_PACED = 3  # frames
 DIGITS = 9  # of times: finer than any film, and the same text on every machine
 
@@ -62,7 +60,7 @@ class Journey:
     def frame(self, time: float) -> Images:
         """The picture at a time, in the recipe's size."""
         own = self.own(time)
-        return own if self.recipe.side is None else _to_side(own, self.recipe.side)
+        return own if self.recipe.side is None else to_side(own, self.recipe.side)
 
 
 def walk(
@@ -94,7 +92,7 @@ def walk(
         if folder is not None and (recipe.video or recipe.keep_frames):
             _frame_artifact(journey, recipe, images, time).save(_frame_path(folder, index))
         if index in shown:
-            painted.append(_small(images))
+            painted.append(small(images))
         yield Step(done + index, total, images)
     artifact = _strip(journey, recipe, painted)
     beside = {} if folder is None else _beside(recipe, folder, len(times))
@@ -111,7 +109,7 @@ def walk_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator[St
     painted = []
     for index, number in enumerate(shown):
         images = journey.frame(recipe.times[number])
-        painted.append(images if manifest.frame else _small(images))
+        painted.append(images if manifest.frame else small(images))
         yield Step(index, len(shown) + 1, images)
     if manifest.frame:
         new = _frame_artifact(journey, recipe, painted[0], recipe.times[0])
@@ -199,8 +197,8 @@ class Eye:
     def look(self, images: Images) -> list[Tensor]:
         """What is compared of a frame."""
         if self.network is None:
-            return [_to_side(on_white(images), COLOUR_SIDE)]
-        seen = _to_side(on_white(images), SEEN_SIDE).to(self.device)
+            return [to_side(on_white(images), COLOUR_SIDE)]
+        seen = to_side(on_white(images), SEEN_SIDE).to(self.device)
         return self.network.signature(seen)
 
     @torch.no_grad()
@@ -224,16 +222,11 @@ def _eye(recipe: Walk, zoo: Zoo, dreamer: Dreamer) -> tuple[Eye, tuple[str, ...]
 
 
 def _shown(recipe: Walk, loop: bool) -> list[int]:
-    """Which frames are on the strip: evenly spaced, with the last unless it leads to the first."""
-    count, shown = recipe.num_frames, min(recipe.num_shown, recipe.num_frames)
-    if loop or shown == 1:
-        return [i * count // shown for i in range(shown)]
-    return [round(i * (count - 1) / (shown - 1)) for i in range(shown)]
+    return frames_shown(recipe.num_frames, recipe.num_shown, loop)
 
 
 def _strip(journey: Journey, recipe: Walk, painted: list[Images]) -> Artifact:
-    sheet = grid(torch.cat(painted), min(len(painted), MOST_IN_A_ROW))
-    return artifact_of(sheet, recipe, 0, 1, journey.dreamer.surroundings)
+    return artifact_of(strip_of(painted), recipe, 0, 1, journey.dreamer.surroundings)
 
 
 def _frame_artifact(journey: Journey, recipe: Walk, images: Images, time: float) -> Artifact:
@@ -257,18 +250,6 @@ def _beside(recipe: Walk, folder: FilePath, count: int) -> dict[str, FilePath]:
     if recipe.keep_frames:
         found["-frames"] = folder / "frames"
     return found
-
-
-def _small(images: Images) -> Float[Tensor, "b c _h _w"]:
-    return _to_side(images, SHOWN_SIDE) if max(images.shape[-2:]) > SHOWN_SIDE else images
-
-
-def _to_side(images: Images, side: int) -> Float[Tensor, "b c _h _w"]:
-    """Resample to a longer side in px."""
-    height, width = images.shape[-2:]
-    scale = side / max(height, width)
-    resized: Images = resize(images, max(1, round(height * scale)), max(1, round(width * scale)))
-    return resized
 
 
 CRAFT = Craft(walk, walk_again)
