@@ -14,6 +14,7 @@ from phosphene.studio.gallery import Gallery, Search
 from phosphene.studio.job import State
 from phosphene.studio.job_events import preview_of, read_events
 from phosphene.studio.leases import LeaseLost
+from phosphene.studio.recipe import Animate
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.repair import inspect, repair
 from tests.studio.fakes import tiny
@@ -97,6 +98,29 @@ def test_a_stop_then_the_same_picture(studio, zoo):
     first = [e.data["step"] for e in read_events(studio.database, job=job.id) if e.kind == "step"]
     assert first[:4] != [1, 2, 3, 1]  # it went on
     assert studio.gallery.made_by(job.id) == studio.gallery.made_by(straight.id)
+
+
+def test_a_film_goes_on_with_the_frame_that_it_was_at(studio, zoo):
+    film = Animate(of=tiny(iterations=3), num_frames=3, video="gif")
+    straight, held, _ = carried(studio, zoo, film)
+    studio.leases.finish(held)
+    seen = []
+
+    def sixth() -> State | None:  # a frame takes four steps
+        seen.append(1)
+        return State.PAUSED if len(seen) == 6 else None
+
+    with pytest.raises(Stopped):
+        carried(studio, zoo, film, sixth)
+    (held,) = studio.leases.held_by("elsewhere:1:a")
+    studio.leases.give_back(held, State.PAUSED)
+    studio.jobs.resume(held.job)
+    job, held = studio.leases.claim("elsewhere:1:a")
+    carry_out(studio, job, held, zoo, "cpu", wish=never)
+    steps = [e.data["step"] for e in read_events(studio.database, job=job.id) if e.kind == "step"]
+    assert steps[6] == 4  # the first frame was there
+    assert studio.gallery.made_by(job.id) == studio.gallery.made_by(straight.id)
+    assert list(studio.gallery.attached(studio.gallery.made_by(job.id)[0])) == [".gif"]
 
 
 def test_a_crash_between_file_and_row(studio, zoo, monkeypatch):

@@ -57,7 +57,7 @@ def test_two_runs_of_the_same_moment_do_not_meet(tmp_path):
 def test_begin_and_open(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.begin(RECIPE, resume=False)
-    assert open_run(folder.path) == (folder, RECIPE)
+    assert open_run(folder.path, Imagine) == (folder, RECIPE)
     folder.begin(RECIPE, resume=True)
 
 
@@ -72,12 +72,12 @@ def test_a_folder_holds_one_run(tmp_path):
 
 def test_what_is_no_run_of_pictures(tmp_path):
     with pytest.raises(RecipeError, match="holds no run"):
-        open_run(tmp_path)
+        open_run(tmp_path, Imagine)
     with pytest.raises(RecipeError, match="holds no run"):
-        open_run(tmp_path / "none")
+        open_run(tmp_path / "none", Imagine)
     (tmp_path / "recipe.json").write_text(dump_recipe(Train(learner="vqgan", steps=1)))
     with pytest.raises(RecipeError, match="training run"):
-        open_run(tmp_path)
+        open_run(tmp_path, Imagine)
 
 
 def test_frames_are_in_order(tmp_path):

@@ -88,6 +88,8 @@ def test_what_is_closed():
         lambda x: {"kind": "sheet", "of": PAINT, "vary": [{"field": "model", "values": [x]}]},
         lambda x: {"kind": "incantation", "words": "a", "prompts": ["a", "b"], "of": {"model": x}},
         lambda x: {"kind": "incantation", "words": "a", "prompts": ["a", "b"], "judge": x},
+        lambda x: {"kind": "animate", "of": {**PAINT, "init_image": x}},
+        lambda x: {"kind": "animate", "of": {**PAINT, "model": x}},
     ],
 )
 def test_no_field_takes_a_file(fields, path):
@@ -110,6 +112,8 @@ def test_no_field_takes_a_file(fields, path):
         {"kind": "sheet", "of": PAINT, "vary": [{"field": "prompt", "values": ["a", "x.png"]}]},
         {"kind": "sheet", "of": PAINT, "vary": [{"field": "style", "values": ["/etc/x.png"]}]},
         {"kind": "incantation", "words": "a", "prompts": ["a", "/etc/x.png"]},
+        {"kind": "animate", "of": PAINT, "prompts": {"3": "sea | /etc/x.png"}},
+        {"kind": "animate", "of": {"prompt": "x.png"}},
         {"kind": "train", "learner": "gan", "steps": 1, "data": "/etc", "output": "/x"},
     ],
 )
@@ -132,6 +136,7 @@ def test_no_text_hides_a_file(fields):
         {"kind": "walk"},
         {"kind": "sheet", "of": PAINT, "vary": ["style=flat,neon", "seed=1-3"]},
         {"kind": "incantation", "words": "neon", "prompts": ["a", "b"]},
+        {"kind": "animate", "of": PAINT, "prompts": {"3": f"owl | {REF}"}, "zoom": "0:1, 9:1.1"},
     ],
 )
 def test_what_is_allowed(fields):

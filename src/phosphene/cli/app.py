@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 import phosphene
+from phosphene.cli.animate import animate
+from phosphene.cli.animate import fields as animate_fields
 from phosphene.cli.breed import breed
 from phosphene.cli.data import app as data_app
 from phosphene.cli.edit import edit
@@ -46,6 +48,7 @@ app = typer.Typer(
 )
 app.command("imagine", cls=command_of(imagine_fields))(imagine)
 app.command("variations", cls=command_of(imagine_fields))(variations)
+app.command("animate", cls=command_of(animate_fields))(animate)
 app.command("sample")(sample)
 app.command("walk")(walk)
 app.command("mix")(mix)

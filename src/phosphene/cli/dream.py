@@ -67,6 +67,30 @@ def dream(recipe: "Painting", out: Path | None, surface: Surface) -> None:
     for target in targets:
         check_target(target)
 
+    with tempfile.TemporaryDirectory(prefix="phosphene-") as folder:
+        place = Path(folder) if recipe.leaves_files else None
+        written = carried_out(recipe, place, targets, surface, over=out is not None)
+    for path in written:
+        print(printable(str(path)))
+
+
+def carried_out(
+    recipe: "Painting",
+    folder: Path | None,
+    targets: list[Path],
+    surface: Surface,
+    *,
+    over: bool,
+) -> list[Path]:
+    """Carry out a recipe and write its pictures; returns where they and what belongs to them went.
+
+    Args:
+        folder: Of the run, which goes on from what is there; None keeps no files.
+        targets: A file for each picture.
+        over: Write over other files.
+    Raises:
+        PhospheneError: as for `studio.run`.
+    """
     from phosphene.core.runtime import prepare
 
     prepare()  # before torch is imported
@@ -76,19 +100,17 @@ def dream(recipe: "Painting", out: Path | None, surface: Surface) -> None:
     from phosphene.zoo import Zoo
 
     waiting, written = iter(targets), []
-    with tempfile.TemporaryDirectory(prefix="phosphene-") as folder:
-        going = run(recipe, Zoo(), surface.device, Path(folder) if recipe.leaves_files else None)
-        with watched(going, f"{recipe.kind} {recipe.title[:40]}") as steps:
-            for step in steps:
-                for line in step.notes:
-                    note(f"phosphene: {printable(line)}")
-                if isinstance(step, Painted) and step.artifact is not None:
-                    picture, target = step.artifact.png(), next(waiting)
-                    if out is None:
-                        target = free_name(target, picture, step.beside)
-                    written += hand_over(picture, step.beside, target)
-    for path in written:
-        print(printable(str(path)))
+    going = run(recipe, Zoo(), surface.device, folder, resume=True)
+    with watched(going, f"{recipe.kind} {recipe.title[:40]}") as steps:
+        for step in steps:
+            for line in step.notes:
+                note(f"phosphene: {printable(line)}")
+            if isinstance(step, Painted) and step.artifact is not None:
+                picture, target = step.artifact.png(), next(waiting)
+                if not over:
+                    target = free_name(target, picture, step.beside)
+                written += hand_over(picture, step.beside, target)
+    return written
 
 
 def free_name(target: Path, content: bytes, endings: "Iterable[str]" = ()) -> Path:

@@ -4,23 +4,21 @@
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from typer.core import TyperCommand
 
 from phosphene.core.errors import RecipeError
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
 SET, END = "--set", "--"
 
 
-def command_of(load: "Callable[[], type[BaseModel]]") -> type[TyperCommand]:
+def command_of(fields: Callable[[], Collection[str]]) -> type[TyperCommand]:
     """The class of a command whose `--set` changes a recipe's fields.
 
     Args:
-        load: Imports the kind of recipe; asked only where an option is not the command's own.
+        fields: Names them; asked only where an option is not the command's own, as it has to
+            import the kind of recipe.
     """
 
     class WithFields(TyperCommand):
@@ -28,7 +26,7 @@ def command_of(load: "Callable[[], type[BaseModel]]") -> type[TyperCommand]:
             """Read what belongs to fields as changes, everything else as ever."""
             own = {name for option in self.params for name in option.opts + option.secondary_opts}
             own |= {"--help", SET}
-            return super().parse_args(ctx, with_changes(args, own, lambda: load().model_fields))
+            return super().parse_args(ctx, with_changes(args, own, fields))
 
     return WithFields
 

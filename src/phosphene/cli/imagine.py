@@ -4,8 +4,9 @@ Ten options are written by hand, those that people reach for; every other field 
 an option of its own name, too, and `phosphene run` takes all of them from a file.
 """
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,15 +14,12 @@ from phosphene.cli.paint import paint, resume_run
 from phosphene.cli.surface import Changes, Context, Surface, changes_of, describe
 from phosphene.core.errors import RecipeError
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
-
-def fields() -> "type[BaseModel]":
-    """What is carried out: its fields are options."""
+def fields() -> Collection[str]:
+    """What can be changed: each is an option."""
     from phosphene.studio.recipe import Imagine
 
-    return Imagine
+    return Imagine.model_fields
 
 
 def imagine(

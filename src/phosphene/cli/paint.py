@@ -33,8 +33,9 @@ def paint(recipe: "Imagine", out: Path | None, surface: Surface) -> None:
 def resume_run(path: Path, out: Path | None, surface: Surface) -> None:
     """Go on with the run in a folder."""
     from phosphene.studio.folder import open_run
+    from phosphene.studio.recipe import Imagine
 
-    folder, recipe = open_run(path)
+    folder, recipe = open_run(path, Imagine)
     _carry_out(recipe, folder, out, surface, resume=True)
 
 

@@ -7,6 +7,7 @@ import typer
 
 from phosphene.cli.dream import dream
 from phosphene.cli.paint import paint
+from phosphene.cli.shoot import shoot
 from phosphene.cli.surface import Context, Surface, changes_of
 from phosphene.cli.train import learn
 
@@ -21,7 +22,7 @@ def run(
     ] = None,
 ) -> None:
     """Carry out a recipe from a file."""
-    from phosphene.studio.recipe import Imagine, Painting, Train
+    from phosphene.studio.recipe import Animate, Imagine, Painting, Train
     from phosphene.studio.recipe_text import load_recipe, recipe_with
 
     surface: Surface = context.obj
@@ -29,6 +30,8 @@ def run(
     match wanted:
         case Imagine():
             paint(wanted, out, surface)
+        case Animate():
+            shoot(wanted, out, surface)
         case Train():
             learn(wanted, out, surface)
         case Painting():

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,10 +133,14 @@ def check_target(path: Path) -> None:
         raise RecipeError(f"cannot write {str(path)!r}: permission denied; choose another folder")
 
 
-def describe(kind: "type[BaseModel]") -> None:
+def describe(kind: "type[BaseModel]", leave_out: Collection[str] = ()) -> None:
     """Print the fields of a kind of recipe: name, default, meaning."""
     for name, field in kind.model_fields.items():
-        default = "" if field.is_required() else f" = {field.default}"
+        if name in leave_out:
+            continue
+        default = (
+            "" if field.is_required() else f" = {field.get_default(call_default_factory=True)}"
+        )
         print(f"{name}{default}\n    {field.description or ''}".rstrip())
 
 

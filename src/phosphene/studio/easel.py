@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.core.errors import RecipeError, Unsupported
-from phosphene.core.images import Images, fit, open_image
+from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.protocols import Commission, Illustrator
 from phosphene.core.runtime import painting_dtype, resolve_device
 from phosphene.prompting.emphasis import Span, plain, tidied
@@ -44,9 +44,11 @@ class Easel:
     surroundings: Surroundings
 
 
-def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Easel:
+def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | None = None) -> Easel:
     """Open, check and load everything that a recipe names.
 
+    Args:
+        init: A picture to start from that no file holds; the recipe then names none.
     Raises:
         RecipeError: the prompt has no words, a picture or a model is missing, ...
         Unsupported: what only a search can do (image prompts, stories, a camera).
@@ -56,7 +58,7 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Easel:
     wordings, place = wordings_of(recipe), resolve_device(device)
     demand_plain(recipe, OF_SEARCHES, "diffusion has none", "--method vqgan-clip")
     spans = [spans_of(wording.story) for wording in wordings]
-    init = open_image(Path(recipe.init_image))[None] if recipe.init_image else None
+    init = open_image(Path(recipe.init_image)) if recipe.init_image else init
     mask = open_mask(Path(recipe.mask)) if recipe.mask else None
     if mask is not None and init is None:
         raise RecipeError("mask needs an init_image, a part of which it lets be painted anew")
@@ -67,8 +69,9 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Easel:
             "`phosphene models` shows the family of each"
         )
     recipe = _complete(recipe, model)
+    start = None if init is None else init[None]
     commissions = tuple(
-        _with_pictures(commission_of(recipe, *words), init, mask, place) for words in spans
+        _with_pictures(commission_of(recipe, *words), start, mask, place) for words in spans
     )
     for commission in commissions[:1]:  # they differ in words alone
         model.check(commission)

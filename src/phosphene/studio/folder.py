@@ -6,6 +6,7 @@ phosphene-runs/2026-07-31-142530-green-heart-3fa2c1/
     preview.png               the picture as it is now, replaced in one step
     green-heart-7.png         finished pictures, each with its recipe inside
     frames/7/000010.png       saved frames
+    frames/000010.png         those of an animation, which is one film
     green-heart-7.mp4         video
 """
 
@@ -15,11 +16,14 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from phosphene.core.errors import RecipeError, StorageError
 from phosphene.core.files import make_folder, write_bytes
-from phosphene.studio.recipe import Imagine, Recipe
+from phosphene.studio.recipe import Imagine, Painting, Recipe
 from phosphene.studio.recipe_text import dump_recipe, load_recipe
+
+Kind = TypeVar("Kind", bound=Recipe)
 
 RUNS = Path("phosphene-runs")
 MAX_SLUG_BYTES = 60  # file systems take 255; date, seed and suffix need room too
@@ -91,9 +95,13 @@ class RunFolder:
         """Return the saved frames of a picture, in order."""
         return sorted((self.path / "frames" / str(label)).glob("*.png"))
 
+    def film_frame(self, number: int) -> Path:
+        """Return where a frame of an animation goes."""
+        return self.path / "frames" / f"{number:06d}.png"
+
     def has_checkpoint(self) -> bool:
-        """Whether a run was under way here."""
-        return self.checkpoint.is_file()
+        """Whether a run was under way here, that can go on."""
+        return self.checkpoint.is_file() or self.film_frame(0).is_file()
 
     def begin(self, recipe: Recipe, resume: bool) -> None:
         """Create the folder with the recipe in it; when resuming, check that it is the same.
@@ -123,22 +131,26 @@ def picture_name(recipe: Imagine, label: object) -> str:
     return f"{slug(recipe.title)}-{label}.png"
 
 
-def new_run(recipe: Imagine, root: Path = RUNS) -> RunFolder:
+def new_run(recipe: Painting, root: Path = RUNS) -> RunFolder:
     """Name a folder for a run that starts now; `RunFolder.begin` creates it."""
     moment = f"{datetime.now():%Y-%m-%d-%H%M%S}"
-    return RunFolder(root / f"{moment}-{slug(recipe.prompt)}-{secrets.token_hex(3)}")
+    return RunFolder(root / f"{moment}-{slug(recipe.title)}-{secrets.token_hex(3)}")
 
 
-def open_run(path: Path) -> tuple[RunFolder, Imagine]:
+def open_run(path: Path, kind: type[Kind]) -> tuple[RunFolder, Kind]:
     """Find the run that a folder holds.
 
+    Args:
+        kind: Of the recipe.
     Raises:
-        RecipeError: no such folder, or no picture's run is in it.
+        RecipeError: no such folder, or no run of that kind is in it.
     """
     folder = RunFolder(path)
     if not folder.recipe.is_file():
         raise RecipeError(f"{str(path)!r} holds no run; give a folder with a recipe.json in it")
     recipe = load_recipe(folder.recipe)
-    if not isinstance(recipe, Imagine):
-        raise RecipeError(f"{str(path)!r} is a training run; `phosphene train` resumes it")
+    if not isinstance(recipe, kind):
+        how = "`phosphene train`" if recipe.kind == "train" else f"`phosphene {recipe.kind}`"
+        what = "a training run" if recipe.kind == "train" else f"a run of {recipe.kind}"
+        raise RecipeError(f"{str(path)!r} is {what}; {how} resumes it")
     return folder, recipe

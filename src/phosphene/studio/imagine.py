@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from phosphene.core.errors import Diverged
+from phosphene.core.images import Picture
 from phosphene.core.protocols import Step
 from phosphene.studio.artifact import Manifest
 from phosphene.studio.craft import Craft, Painted
@@ -32,27 +33,34 @@ def imagine(
         is finished. Indices count through all pictures. The first step notes what there is to
         know of a run that goes on.
     """
-    place = _set_up(recipe, zoo, device)
+    place = set_up(recipe, zoo, device)
     record = record_of(folder, place.recipe, place.surroundings, resume)
     notes = record.cautions
     for number in range(record.first(), len(place.wordings)):
-        painting = _begin(place, zoo, number)
+        painting = begin(place, zoo, number)
         record.open(painting)
         yield from _paint(painting, record, notes)
         notes = ()
     record.close()
 
 
-def _set_up(recipe: Imagine, zoo: Zoo, device: str) -> Stage | Easel:
-    """Everything that the recipe names, loaded; with room for a picture."""
+def set_up(recipe: Imagine, zoo: Zoo, device: str, init: Picture | None = None) -> Stage | Easel:
+    """Everything that the recipe names, loaded; with room for a picture.
+
+    Args:
+        init: A picture to start from that no file holds; the recipe then names none.
+    Raises:
+        PhospheneError: as for `set_easel`, `set_stage` and `check_room`.
+    """
     if recipe.method == "diffusion":
-        return set_easel(recipe, zoo, device)
-    stage = set_stage(recipe, zoo, device)
+        return set_easel(recipe, zoo, device, init)
+    stage = set_stage(recipe, zoo, device, init)
     check_room(stage)
     return stage
 
 
-def _begin(place: Stage | Easel, zoo: Zoo, number: int) -> Painting | Illustration:
+def begin(place: Stage | Easel, zoo: Zoo, number: int) -> Painting | Illustration:
+    """One picture of the recipe, at its beginning."""
     if isinstance(place, Easel):
         return Illustration(place, zoo, number)
     return Painting(place, zoo, number)
@@ -82,7 +90,7 @@ def imagine_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator
     assert isinstance(manifest.recipe, Imagine)
     # a frame is what the next iteration began with
     made = manifest.iterations + manifest.frame
-    painting = _begin(_set_up(manifest.recipe, zoo, device), zoo, manifest.index)
+    painting = begin(set_up(manifest.recipe, zoo, device), zoo, manifest.index)
     for index, step in enumerate(painting.steps(made)):
         yield Step(index, made + 1, step.images, step.scalars)
     new = painting.frame(step) if manifest.frame else painting.artifact()

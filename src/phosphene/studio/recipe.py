@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from phosphene.studio.recipes.animate import Animate
 from phosphene.studio.recipes.base import Painting, Recipe
 from phosphene.studio.recipes.breed import Breed
 from phosphene.studio.recipes.edit import Edit
@@ -26,6 +27,7 @@ from phosphene.studio.recipes.walk import Walk
 # Each kind of recipe, and the module whose CRAFT carries it out (see `craft.py`).
 HOMES: dict[type[Recipe], str] = {
     Imagine: "phosphene.studio.imagine",
+    Animate: "phosphene.studio.animate",
     Mix: "phosphene.studio.mix",
     Sample: "phosphene.studio.sample",
     Breed: "phosphene.studio.breed",
@@ -51,6 +53,7 @@ else:  # what pydantic reads: the kinds, told apart by their name
 __all__ = [
     "HOMES",
     "KINDS",
+    "Animate",
     "AnyPainting",
     "AnyRecipe",
     "Breed",

@@ -203,9 +203,11 @@ class Stage:
         return weighted_sum(terms)
 
 
-def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
+def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | None = None) -> Stage:
     """Open, check and load everything that a recipe names.
 
+    Args:
+        init: A picture to start from that no file holds; the recipe then names none.
     Raises:
         RecipeError: the prompt has no words, a picture or a model is missing, ...
         WeightsError: weights are not here, or damaged.
@@ -217,7 +219,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu") -> Stage:
     scenes = [scene for wording in wordings for scene in wording.story.scenes]
     paths = {phrase.image for scene in scenes for phrase in scene if phrase.image}
     pictures = {path: open_image(Path(path)) for path in sorted(paths)}
-    init = open_image(Path(recipe.init_image)) if recipe.init_image else None
+    init = open_image(Path(recipe.init_image)) if recipe.init_image else init
     if init is None and recipe.init_weight:
         raise RecipeError("init_weight needs an init_image to pull towards")
     judges = [split_weight(entry) for entry in recipe.perceptors]

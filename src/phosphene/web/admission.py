@@ -13,6 +13,7 @@ from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.prompting.alternatives import combinations, has_alternatives, num_combinations
 from phosphene.prompting.prompt import SCENE_MARK, clean, parse
 from phosphene.studio.recipe import (
+    Animate,
     Breed,
     Edit,
     Imagine,
@@ -147,6 +148,11 @@ def _prompts(value: Any, models: Models) -> Iterator[str]:
         yield from _prompt(prompt, models)
 
 
+def _words(value: Any, models: Models) -> Iterator[str]:
+    """Prompts by frame."""
+    yield from _prompts(value.values(), models)
+
+
 def _path(value: Any, models: Models) -> Iterator[str]:
     """A walk, as text or as data: no text in it looks like a file's name."""
     if isinstance(value, str):
@@ -178,6 +184,11 @@ RULES: dict[type[Recipe], dict[str, Rule]] = {
         "image_prompts": _pictures,
         "negative_prompt": _plain,  # words, whatever they look like
         "sampler": _plain,
+    },
+    Animate: {
+        "of": _nested,
+        "prompts": _words,
+        **dict.fromkeys(("zoom", "angle", "shift_x", "shift_y", "strength"), _plain),
     },
     Sample: {"model": _model, "seeds": _plain, "classes": _plain},
     Mix: {"model": _model, "rows": _plain, "columns": _plain, "layers": _plain, "classes": _plain},
