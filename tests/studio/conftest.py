@@ -8,14 +8,14 @@ import pytest
 from phosphene.studio.studio import Studio
 from phosphene.zoo import Zoo
 from tests.studio.fakes import make_zoo
-from tests.studio.illustrators import add_illustrator
+from tests.studio.illustrators import add_illustrators
 from tests.studio.studios import Clock, studio_in
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = make_zoo(tmp_path_factory.mktemp("home")).home
-    add_illustrator(made)
+    add_illustrators(made)
     return made
 
 

@@ -8,7 +8,7 @@ from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import save_png
 from phosphene.prompting.prompt import parse
 from phosphene.studio.easel import open_mask, set_easel, spans_of
-from tests.studio.illustrators import wish
+from tests.studio.illustrators import token_wish, wish
 
 
 def asked(zoo, prompt: str = "fox", **fields):
@@ -36,7 +36,7 @@ def test_a_prompt_is_read(prompt, spans, away):
     ("prompt", "said"),
     [
         ("fox ^ owl", "a story"),
-        ("fox | seen.png", "is a picture, and diffusion follows words"),
+        ("fox | seen.png", "is a picture, and diffusion and tokens follow words"),
         ("fox:1:0.5", "a stop is for searches"),
     ],
 )
@@ -125,3 +125,69 @@ def test_a_model_that_does_not_denoise(zoo):
 def test_a_size_that_it_does_not_paint(zoo):
     with pytest.raises(RecipeError, match="this model paints 16 x 16"):
         asked(zoo, width=32)
+
+
+def test_fields_of_tokens_are_refused_by_denoisers(zoo):
+    with pytest.raises(RecipeError, match="top_k: diffusion draws no tokens"):
+        asked(zoo, top_k=5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"num_cutouts": 4}, "num_cutouts: tokens have none"),
+        ({"tv_weight": 1.0}, "tv_weight: tokens have none"),
+        ({"iterations": 4}, "iterations: tokens come one by one"),
+        ({"sampler": "euler"}, "sampler: tokens come one by one"),
+    ],
+)
+def test_fields_that_tokens_do_not_have_are_refused(zoo, fields, said):
+    with pytest.raises(RecipeError, match=said):
+        set_easel(token_wish(**fields), zoo)
+
+
+def test_one_method_does_not_paint_with_the_models_of_the_other(zoo):
+    with pytest.raises(Unsupported, match="'tiny-diffusion' cannot paint by tokens: it does not"):
+        set_easel(token_wish(model="tiny-diffusion"), zoo)
+    with pytest.raises(Unsupported, match="'tiny-tokens' cannot paint by diffusion"):
+        set_easel(wish(model="tiny-tokens"), zoo)
+
+
+def test_what_is_not_said_of_tokens_is_the_models(zoo):
+    fields = {"num_candidates": None, "perceptors": ("tiny-judge",)}
+    easel = set_easel(token_wish("fox", **fields), zoo)
+    recipe, choice = easel.recipe, easel.illustrator.habits.choice
+    said = (recipe.temperature, recipe.top_k, recipe.top_p, recipe.num_candidates)
+    assert said == (choice.temperature, choice.top_k, choice.top_p, choice.num_candidates)
+    assert (recipe.iterations, recipe.sampler) == (None, None)
+    assert easel.commissions[0].choice == choice
+    assert set_easel(recipe, zoo).recipe == recipe  # complete: nothing more to fill in
+    parts = {"tiny-tokens", "tiny-vqgan", "tiny-text", "tiny-judge"}
+    assert set(easel.surroundings.models) == parts
+
+
+def test_nought_is_a_number(zoo):
+    got = set_easel(token_wish(temperature=0, top_k=0), zoo).commissions[0].choice
+    assert (got.temperature, got.top_k) == (0, 0)
+
+
+def test_a_judge_of_candidates_hears_the_words(zoo):
+    fields = {"num_candidates": 2, "perceptors": ("tiny-judge:2",)}
+    judge = set_easel(token_wish("a (red:1.5) fox | dull:-1", **fields), zoo).commissions[0].judge
+    assert judge.text == "a red fox"
+    ((perceptor, weight),) = judge.judges
+    assert weight == 2
+    images = torch.rand(3, 3, 16, 16) * 2 - 1
+    assert judge(images).shape == (3,)
+    assert perceptor.input_size == 8
+
+
+def test_a_sole_candidate_needs_no_judge(zoo):
+    easel = set_easel(token_wish(), zoo)
+    assert easel.commissions[0].judge is None
+    assert "tiny-judge" not in easel.surroundings.models
+
+
+def test_a_judge_that_is_none(zoo):
+    with pytest.raises(Unsupported, match="'tiny-vqgan' is no perceptor"):
+        set_easel(token_wish(num_candidates=2, perceptors=("tiny-vqgan",)), zoo)

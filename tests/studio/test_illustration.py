@@ -1,14 +1,16 @@
 """A denoised picture: watched, stopped, taken up, replayed, like any other."""
 
 import pytest
+import torch
 
+from phosphene.core.images import save_png
 from phosphene.studio.artifact import read_artifact
 from phosphene.studio.craft import Painted
 from phosphene.studio.easel import set_easel
 from phosphene.studio.illustration import Illustration
 from phosphene.studio.imagine import imagine
 from phosphene.studio.replay import replay
-from tests.studio.illustrators import wish
+from tests.studio.illustrators import token_wish, wish
 
 
 def painted(recipe, zoo, **options):
@@ -80,3 +82,56 @@ def test_it_can_be_painted_so_far(zoo, stop):
     illustration = Illustration(set_easel(wish(), zoo), zoo, 0)
     assert len(list(illustration.steps(stop))) == stop
     assert illustration.iterations == stop
+
+
+def test_tokens_arrive_row_by_row(zoo):
+    steps = list(imagine(token_wish(count=2), zoo))
+    assert [(step.index, step.total) for step in steps] == [(i, 10) for i in range(10)]
+    assert [isinstance(step, Painted) for step in steps] == ([False] * 4 + [True]) * 2
+    assert all(step.images is not None for step in steps)
+
+
+def test_tokens_are_those_of_a_seed(zoo):
+    many = hashes(painted(token_wish(count=3), zoo))
+    assert len(set(many)) == 3
+    assert many[2:] == hashes(painted(token_wish(seed=9), zoo))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"temperature": 0.7, "top_k": 5, "top_p": 0.9},
+        {"num_candidates": 3, "perceptors": ("tiny-judge",)},
+    ],
+)
+def test_tokens_replay(zoo, tmp_path, fields):
+    (artifact,) = painted(token_wish("a (red:1.4) fox | dull:-1", **fields), zoo)
+    artifact.save(tmp_path / "a.png")
+    assert replay(tmp_path / "a.png", zoo).identical
+
+
+def test_the_lower_half_of_a_picture_is_completed_and_replays(zoo, tmp_path):
+    image = torch.rand(3, 16, 16) * 2 - 1
+    save_png(image, tmp_path / "photo.png")
+    recipe = token_wish(init_image=str(tmp_path / "photo.png"), strength=0.5)
+    assert len(list(imagine(recipe, zoo))) == 3  # two rows of four, and the picture
+    (artifact,) = painted(recipe, zoo)
+    artifact.save(tmp_path / "a.png")
+    assert replay(tmp_path / "a.png", zoo).identical
+
+
+def test_a_run_of_tokens_that_was_stopped_goes_on_and_leaves_a_film(zoo, tmp_path):
+    wanted = {"count": 2, "video": "gif"}
+    whole = hashes(painted(token_wish(**wanted), zoo))
+    steps = imagine(token_wish(**wanted), zoo, folder=tmp_path / "run")
+    for _ in range(2):
+        next(steps)
+    steps.close()
+    assert not list((tmp_path / "run").rglob("*.gif"))
+    kept = read_artifact(tmp_path / "run" / "green-heart-flat-7.png").manifest
+    assert kept.iterations == 2
+    assert replay(tmp_path / "run" / "green-heart-flat-7.png", zoo).identical
+    painted(token_wish(**wanted), zoo, folder=tmp_path / "run", resume=True)
+    files = [tmp_path / "run" / f"green-heart-flat-{seed}.png" for seed in (7, 8)]
+    assert hashes([read_artifact(path) for path in files]) == whole
+    assert len(list((tmp_path / "run").rglob("*.gif"))) == 2

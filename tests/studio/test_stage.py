@@ -162,3 +162,9 @@ def test_only_the_latent_learns(zoo):
 def test_fields_of_denoisers_are_refused(zoo, fields):
     with pytest.raises(RecipeError, match=f"{next(iter(fields))}: vqgan-clip does not denoise"):
         set_stage(tiny("fox", **fields), zoo)
+
+
+@pytest.mark.parametrize("fields", [{"temperature": 0.5}, {"top_k": 0}, {"num_candidates": 2}])
+def test_fields_of_tokens_are_refused(zoo, fields):
+    with pytest.raises(RecipeError, match=f"{next(iter(fields))}: vqgan-clip draws no tokens"):
+        set_stage(tiny("fox", **fields), zoo)

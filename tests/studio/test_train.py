@@ -2,19 +2,24 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from phosphene.core.errors import RecipeError, StorageError, Unsupported
 from phosphene.core.images import save_png
 from phosphene.core.rng import Rng
 from phosphene.core.team import Team
+from phosphene.families.tokens.generator import TokenPainter
 from phosphene.families.tokens.vqgan import VQGAN, VQGANConfig
 from phosphene.nn.features import FeatureNet
 from phosphene.prompting.perceptor import PerceptorConfig
+from phosphene.studio.imagine import imagine
 from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
 from phosphene.studio.train import train
 from phosphene.zoo import Zoo
+from tests.reader import TEXT_DIM
 from tests.studio.fakes import TINY, tiny
+from tests.studio.illustrators import token_wish
 
 
 class Parts(Zoo):
@@ -130,3 +135,43 @@ def test_a_batch_that_two_processes_cannot_share(data, home, tmp_path):
     with pytest.raises(RecipeError, match="a batch of 3 cannot be shared out over 2 processes"):
         list(train(recipe, Parts(home), folder=tmp_path / "run", team=Team(1, 2)))
     assert not (tmp_path / "run").exists()
+
+
+def tokens_of(data: str, **fields: object) -> Train:
+    """A recipe for a transformer over `tiny-vqgan`'s tokens."""
+    shape = {"grid_size": 4, "group_size": 2, "width": 16, "heads": 2, "layers": 1}
+    small = {"token_width": 8, "local_width": 16, "text_dim": TEXT_DIM, "text_length": 4}
+    own = {"learner": "tokens", "painter": "tiny-vqgan", "text": "tiny-text", "size": 16}
+    return recipe_of(data, **{**own, "model": {**shape, **small}, **fields})
+
+
+def test_tokens_are_learnt_from_what_is_encoded_once(data, home, tmp_path):
+    """And what comes out paints by its path."""
+    list(train(tokens_of(data), Zoo(home), folder=tmp_path))
+    (shard,) = (tmp_path / "codes").iterdir()
+    assert load_file(shard)["codes"].dtype is torch.int16
+    made = str(tmp_path / "tiny.safetensors")
+    painter = Zoo(home).load(made)
+    assert isinstance(painter, TokenPainter)
+    assert painter.network.config.vocab == TINY.codebook_size
+    *_, last = imagine(token_wish(model=made), Zoo(home))
+    assert last.artifact.image.shape == (3, 16, 16)
+
+
+def test_learning_tokens_resumes_by_itself_to_the_same_weights(data, home, tmp_path):
+    list(train(tokens_of(data), Zoo(home), folder=tmp_path / "whole"))
+    steps = train(tokens_of(data), Zoo(home), folder=tmp_path / "part")
+    for step in steps:
+        if step.index == 2:
+            break
+    steps.close()
+    list(train(tokens_of(data), Zoo(home), folder=tmp_path / "part"))
+    whole, part = (tmp_path / n / "tiny.safetensors" for n in ("whole", "part"))
+    assert whole.read_bytes() == part.read_bytes()
+
+
+@pytest.mark.parametrize("learner", ["tokens", "diffusion"])
+def test_without_a_painter_there_are_no_codes(data, home, tmp_path, learner):
+    recipe = tokens_of(data, learner=learner, painter=None)
+    with pytest.raises(RecipeError, match=f"{learner} needs an autoencoder .* name a painter"):
+        list(train(recipe, Zoo(home), folder=tmp_path / "run"))

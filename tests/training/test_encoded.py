@@ -96,6 +96,19 @@ def test_a_damaged_shard_is_made_again(tmp_path, damage) -> None:
     assert path.read_bytes() == whole
 
 
+def test_codes_are_kept_as_they_come(tmp_path) -> None:
+    """Tokens as whole numbers, without a channel."""
+
+    def tokens(images: Tensor) -> Tensor:
+        return encode(images)[:, 0].to(torch.int16)
+
+    for _ in range(2):  # made, then read
+        made = EncodedBatches(Numbered(), tokens, tmp_path, COUNT, 16)
+        codes = made.batch(1)["codes"]
+        assert codes.dtype is torch.int16
+        assert codes.flatten().tolist() == list(range(16, 32))
+
+
 def test_fewer_examples_than_wanted(tmp_path) -> None:
     made = batches(tmp_path, count=99_999)
     assert made.num_examples == 10_000

@@ -99,6 +99,23 @@ class Perceptor(Protocol):
     def encode_text(self, texts: Sequence[str]) -> Float[Tensor, "b d"]: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """How the next token is chosen by a model that draws tokens.
+
+    Args:
+        temperature: Logits are divided by it; 0 takes the most likely token.
+        top_k: Only so many of the most likely tokens can come; 0 is all.
+        top_p: Only the fewest most likely tokens that together have this probability; 1 is all.
+        num_candidates: Pictures that are drawn, of which the best one is shown.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    num_candidates: int = 1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Commission:
     """One picture that a text-to-image model is asked for.
@@ -107,25 +124,30 @@ class Commission:
         spans: The words, piece by piece, each with its weight; 1 is plain.
         negative_prompt: What the picture is led away from.
         height, width: px.
-        steps: Of denoising.
+        steps: Of denoising; what does not denoise ignores them.
         guidance_scale: s of v = u + s (c - u); 1 is off.
-        sampler: One of the model's `samplers`.
+        sampler: One of the model's `samplers`; empty where it has none.
         init: A picture to start from, 1 c h w, of the size asked for.
         strength: Of a start from a picture, 0 to 1: the share of the way from noise that is gone
-            again. 1 forgets the picture.
+            again, or for tokens the share of rows, from below, that is drawn again. 1 forgets the
+            picture.
         mask: Where the picture is painted anew, 1 1 h w in [0, 1]; elsewhere `init` is kept.
+        choice: Of tokens; None where there are none.
+        judge: Says which of several candidates is the best: the one with the lowest value.
     """
 
     spans: tuple[tuple[str, float], ...]
     negative_prompt: str = ""
     height: int
     width: int
-    steps: int
+    steps: int = 1
     guidance_scale: float
-    sampler: str
+    sampler: str = ""
     init: Images | None = None
     strength: float = 1.0
     mask: Float[Tensor, "1 1 h w"] | None = None
+    choice: Choice | None = None
+    judge: Objective | None = None
 
     @property
     def prompt(self) -> str:
@@ -135,18 +157,23 @@ class Commission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """What a text-to-image model does if it is not told otherwise; chosen by looking."""
+    """What a text-to-image model does if it is not told otherwise; chosen by looking.
+
+    None says that it has no such thing: one that denoises has no choice of tokens, one that draws
+    tokens no steps and no sampler.
+    """
 
     height: int
     width: int
-    steps: int
     guidance_scale: float
-    sampler: str
+    steps: int | None = None
+    sampler: str | None = None
+    choice: Choice | None = None
 
 
 @runtime_checkable
 class Illustrator(Protocol):
-    """Words become a picture, denoised step by step."""
+    """Words become a picture step by step: denoised, or drawn token by token."""
 
     habits: Habits
 
@@ -168,8 +195,8 @@ class Illustrator(Protocol):
         Args:
             rng: Of one seed.
         Yields:
-            A step a denoising step, with what is expected of the picture by then; the last one
-            has the picture, 1 c h w, clipped to [-1, 1].
+            A step a denoising step (or a row of tokens), with what is expected of the picture by
+            then; the last one has the picture, 1 c h w, clipped to [-1, 1].
         """
         ...
 

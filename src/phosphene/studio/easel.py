@@ -1,10 +1,10 @@
 """What a recipe is illustrated with: a text-to-image model, and what each picture is to show.
 
-The sibling of `stage`, for models that denoise: they follow a prompt's words, not pictures that
-others judge. Cheap checks come first here, too.
+The sibling of `stage`, for models that denoise or draw tokens: they follow a prompt's words, not
+what others say of the picture. Cheap checks come first here, too.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,17 +13,35 @@ from torch import Tensor
 
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
-from phosphene.core.protocols import Commission, Illustrator
+from phosphene.core.protocols import Choice, Commission, Habits, Illustrator, Perceptor
 from phosphene.core.runtime import painting_dtype, resolve_device
 from phosphene.prompting.emphasis import Span, plain, tidied
 from phosphene.prompting.prompt import PHRASE_MARK, UNENDING, Phrase, Story
+from phosphene.prompting.ranking import Ranking
 from phosphene.studio.artifact import Platform, Surroundings
 from phosphene.studio.methods import demand_plain
 from phosphene.studio.provenance import dtype_of, input_hashes, model_hashes
 from phosphene.studio.recipe import Imagine
-from phosphene.studio.recipes.imagine import OF_SEARCHES
+from phosphene.studio.recipes.fields import split_weight
+from phosphene.studio.recipes.imagine import OF_SEARCHES, OF_TOKENS
 from phosphene.studio.wording import Wording, wordings_of
 from phosphene.zoo import Zoo
+
+SEARCH = "--method vqgan-clip"
+FOREIGN = {  # what a method does not have, why, and what has it
+    "diffusion": (
+        (OF_SEARCHES, "diffusion has none", SEARCH),
+        (OF_TOKENS, "diffusion draws no tokens", "--method tokens"),
+    ),
+    "tokens": (
+        (tuple(name for name in OF_SEARCHES if name != "perceptors"), "tokens have none", SEARCH),
+        (("iterations", "sampler"), "tokens come one by one", "--method diffusion"),
+    ),
+}
+LACKS = {
+    "diffusion": "paint by diffusion: it does not denoise by words",
+    "tokens": "paint by tokens: it does not draw them by words",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +74,25 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
         DeviceError: no such device.
     """
     wordings, place = wordings_of(recipe), resolve_device(device)
-    demand_plain(recipe, OF_SEARCHES, "diffusion has none", "--method vqgan-clip")
+    for fields, reason, instead in FOREIGN[recipe.method]:
+        demand_plain(recipe, fields, reason, instead)
     spans = [spans_of(wording.story) for wording in wordings]
     init = open_image(Path(recipe.init_image)) if recipe.init_image else init
     mask = open_mask(Path(recipe.mask)) if recipe.mask else None
     if mask is not None and init is None:
         raise RecipeError("mask needs an init_image, a part of which it lets be painted anew")
     model = zoo.load(recipe.model_name, place, painting_dtype(place))
-    if not isinstance(model, Illustrator):
+    if not isinstance(model, Illustrator) or _draws(model.habits) != (recipe.method == "tokens"):
         raise Unsupported(
-            f"{recipe.model_name[:80]!r} cannot paint by diffusion: it does not denoise by words; "
+            f"{recipe.model_name[:80]!r} cannot {LACKS[recipe.method]}; "
             "`phosphene models` shows the family of each"
         )
     recipe = _complete(recipe, model)
+    judges = _judges(recipe, zoo, place)
     start = None if init is None else init[None]
     commissions = tuple(
-        _with_pictures(commission_of(recipe, *words), start, mask, place) for words in spans
+        _judged(_with_pictures(commission_of(recipe, *words), start, mask, place), judges)
+        for words in spans
     )
     for commission in commissions[:1]:  # they differ in words alone
         model.check(commission)
@@ -81,7 +102,7 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
         illustrator=model,
         commissions=commissions,
         surroundings=Surroundings(
-            models=model_hashes([recipe.model_name], zoo),
+            models=model_hashes([recipe.model_name, *judges], zoo),
             inputs=input_hashes(filter(None, [recipe.init_image, recipe.mask])),
             platform=Platform.here(str(place), dtype_of(model)),
         ),
@@ -107,8 +128,8 @@ def spans_of(story: Story, judged: bool = False) -> tuple[tuple[tuple[str, float
     for phrase in () if judged else (*towards, *away):
         if phrase.text is None:
             raise Unsupported(
-                f"prompt: {str(phrase)[:80]!r} is a picture, and diffusion follows words; start "
-                "from it with --init, or take --method vqgan-clip"
+                f"prompt: {str(phrase)[:80]!r} is a picture, and diffusion and tokens follow "
+                "words; start from it with --init, or take --method vqgan-clip"
             )
         if phrase.stop != UNENDING:
             raise Unsupported("prompt: a stop is for searches; leave it out, or use vqgan-clip")
@@ -140,18 +161,18 @@ def commission_of(recipe: Imagine, said: tuple[tuple[str, float], ...], away: st
     """What a complete recipe asks a model for, in words."""
     assert recipe.height is not None
     assert recipe.width is not None
-    assert recipe.iterations is not None
     assert recipe.guidance_scale is not None
-    assert recipe.sampler is not None
+    choice = {name: getattr(recipe, name) for name in OF_TOKENS}
     return Commission(
         spans=said,
         negative_prompt=", ".join(filter(None, (recipe.negative_prompt, away))),
         height=recipe.height,
         width=recipe.width,
-        steps=recipe.iterations,
+        steps=recipe.iterations or 1,  # tokens have none, and no sampler
         guidance_scale=recipe.guidance_scale,
-        sampler=recipe.sampler,
+        sampler=recipe.sampler or "",
         strength=recipe.strength,
+        choice=None if recipe.temperature is None else Choice(**choice),
     )
 
 
@@ -163,10 +184,35 @@ def _weighed(phrase: Phrase) -> list[Span]:
     return [Span(span.text, span.weight * phrase.weight) for span in phrase.words]
 
 
+def _draws(habits: Habits) -> bool:
+    """Whether a model draws tokens; else it denoises."""
+    return habits.choice is not None
+
+
+def _judges(recipe: Imagine, zoo: Zoo, place: torch.device) -> dict[str, tuple[Perceptor, float]]:
+    """Who ranks candidates, where there are several: perceptors by name, and what each counts."""
+    if (recipe.num_candidates or 1) == 1:
+        return {}
+    judges = {}
+    for name, weight in map(split_weight, recipe.perceptors):
+        perceptor = zoo.load(name, place)
+        if not isinstance(perceptor, Perceptor):
+            raise Unsupported(f"{name[:80]!r} is no perceptor: it cannot judge the candidates")
+        judges[name] = (perceptor, weight)
+    return judges
+
+
+def _judged(commission: Commission, judges: dict[str, tuple[Perceptor, float]]) -> Commission:
+    """With who says which of several candidates shows the words best."""
+    judge = Ranking(tuple(judges.values()), commission.prompt) if judges else None
+    return replace(commission, judge=judge)
+
+
 def _complete(recipe: Imagine, model: Illustrator) -> Imagine:
     """Fill in what the recipe leaves to the model, so that it means the same for ever."""
     habits = model.habits
     scale = recipe.guidance_scale
+    own = {} if habits.choice is None else asdict(habits.choice)
     return recipe.model_copy(
         update={
             "model": recipe.model_name,
@@ -175,8 +221,14 @@ def _complete(recipe: Imagine, model: Illustrator) -> Imagine:
             "height": recipe.height or habits.height,
             "guidance_scale": habits.guidance_scale if scale is None else scale,
             "sampler": recipe.sampler or habits.sampler,
+            **{name: _first(getattr(recipe, name), value) for name, value in own.items()},
         }
     )
+
+
+def _first(said: object, default: object) -> object:
+    """What was said, be it 0."""
+    return default if said is None else said
 
 
 def _with_pictures(

@@ -1,6 +1,7 @@
-"""One picture that is being denoised. Knows no files; made again from its seed, not kept half done.
+"""One picture, denoised or drawn by words. Knows no files.
 
-It offers what `painting.Painting` does, so that both are recorded and replayed in one way.
+It is made again from its seed, not kept half done. It offers what `painting.Painting` does, so
+that both are recorded and replayed in one way.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from phosphene.zoo import Zoo
 
 
 class Illustration:
-    """The denoising of one picture of a recipe.
+    """One picture of a recipe, step by step.
 
     Args:
         number: Which picture of the recipe, from 0.
@@ -37,7 +38,7 @@ class Illustration:
         """Paint from the beginning, to the end or until so many steps are made.
 
         Yields:
-            A step a denoising step, with what is expected of the picture by then.
+            A step a denoising step, or a row of tokens, with what the picture is by then.
         """
         rng = Rng((self.seed,), "/imagine")
         commission = self.easel.commissions[self.number]

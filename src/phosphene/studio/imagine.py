@@ -1,4 +1,4 @@
-"""Words become pictures: a search or a denoising a picture, one picture after another."""
+"""Words become pictures: each searched for, denoised or drawn, one picture after another."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +9,7 @@ from phosphene.core.images import Picture
 from phosphene.core.protocols import Step
 from phosphene.studio.artifact import Manifest
 from phosphene.studio.craft import Craft, Painted
-from phosphene.studio.easel import Easel, set_easel
+from phosphene.studio.easel import FOREIGN, Easel, set_easel
 from phosphene.studio.illustration import Illustration
 from phosphene.studio.painting import Painting
 from phosphene.studio.recipe import Imagine
@@ -52,7 +52,7 @@ def set_up(recipe: Imagine, zoo: Zoo, device: str, init: Picture | None = None) 
     Raises:
         PhospheneError: as for `set_easel`, `set_stage` and `check_room`.
     """
-    if recipe.method == "diffusion":
+    if recipe.method in FOREIGN:
         return set_easel(recipe, zoo, device, init)
     stage = set_stage(recipe, zoo, device, init)
     check_room(stage)

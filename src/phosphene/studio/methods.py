@@ -18,6 +18,7 @@ from phosphene.studio.recipes.imagine import (
     OF_DENOISERS,
     OF_OPTIMISERS,
     OF_STEERED_DENOISERS,
+    OF_TOKENS,
 )
 from phosphene.zoo import Zoo
 
@@ -125,6 +126,7 @@ def demand_own_fields(recipe: Imagine) -> None:
     Raises:
         RecipeError: names the field.
     """
+    demand_plain(recipe, OF_TOKENS, f"{recipe.method} draws no tokens", "--method tokens")
     if recipe.method == "guided-diffusion":
         what = "guided-diffusion has none"
         demand_plain(recipe, OF_OPTIMISERS, what, "--method vqgan-clip")

@@ -22,6 +22,8 @@ from phosphene.families.diffusion.training import (
     LatentDiffusionTraining,
 )
 from phosphene.families.tokens.training import VQGANLearner, VQGANTraining
+from phosphene.families.tokens.transformer import TokenTransformerConfig
+from phosphene.families.tokens.transformer_training import TokenLearner, TokenTraining
 from phosphene.families.tokens.vqgan import VQGANConfig
 from phosphene.prompting.contrastive import ContrastiveLearner, ContrastiveTraining
 from phosphene.prompting.perceptor import PerceptorConfig
@@ -109,7 +111,7 @@ def _batches(
     recipe: Train, learner: Learner, source: Source, place: Path, team: Team
 ) -> BatchSource:
     """What a learner learns from: pictures, or codes that are kept beside the run."""
-    if isinstance(learner, LatentDiffusionLearner):
+    if isinstance(learner, LatentDiffusionLearner | TokenLearner):
         return EncodedBatches(
             source,
             learner.encode,
@@ -173,14 +175,9 @@ def _sketches(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
 
 
 def _diffusion(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
-    if recipe.painter is None:
-        raise RecipeError("diffusion needs an autoencoder to learn the codes of; name a painter")
-    painter = _painter(recipe.painter, zoo)
-    given = {"autoencoder": recipe.painter, "text": recipe.text, "resolution": recipe.size}
+    painter, text, given = _parts(recipe, zoo)
     config = settings_of(LatentDiffusionConfig, {**given, **recipe.model}, "model")
     settings = settings_of(LatentDiffusionTraining, recipe.settings, "settings")
-    # as it will be when it paints
-    text = zoo.load(recipe.text, dtype=painting_dtype(torch.device("cpu")))
     if not isinstance(text, Reader):
         raise Unsupported(
             f"text: {recipe.text!r} gives words alone; diffusion needs one that gives sentences, "
@@ -188,6 +185,27 @@ def _diffusion(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
         )
     rng = Rng((recipe.seed,), "/learner")
     return LatentDiffusionLearner(config, settings, painter, text, rng, team)
+
+
+def _tokens(recipe: Train, zoo: Zoo, _source: Source, team: Team) -> Learner:
+    painter, text, given = _parts(recipe, zoo)
+    config = settings_of(
+        TokenTransformerConfig, {**given, "vocab": painter.spec.vocab, **recipe.model}, "model"
+    )
+    settings = settings_of(TokenTraining, recipe.settings, "settings")
+    return TokenLearner(config, settings, painter, text, Rng((recipe.seed,), "/learner"), team)
+
+
+def _parts(recipe: Train, zoo: Zoo) -> tuple[Autoencoder, Any, dict[str, Any]]:
+    """The autoencoder whose codes are learnt, the text network, and what a config says of them."""
+    if recipe.painter is None:
+        what = f"{recipe.learner} needs an autoencoder to learn the codes of"
+        raise RecipeError(f"{what}; name a painter")
+    painter = _painter(recipe.painter, zoo)
+    # as it will be when it paints
+    text = zoo.load(recipe.text, dtype=painting_dtype(torch.device("cpu")))
+    given = {"autoencoder": recipe.painter, "text": recipe.text, "resolution": recipe.size}
+    return painter, text, given
 
 
 def _painter(name: str, zoo: Zoo) -> Autoencoder:
@@ -204,6 +222,7 @@ LEARNERS = {
     "sketches": Kind(_sketches, "sketches", "sketchbook"),
     "gan": Kind(gan_learner, "gan", None),
     "diffusion": Kind(_diffusion, "diffusion", "latent"),
+    "tokens": Kind(_tokens, "tokens", "transformer"),
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Shaped, UInt8
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -28,20 +28,21 @@ SHARD = 512  # examples a file
 AT_ONCE = 16  # pictures encoded together
 AHEAD = 2  # batches prepared in advance
 
-Encode = Callable[[UInt8[Tensor, "b c h w"]], Float[Tensor, "b d rows columns"]]
+Codes = Shaped[Tensor, "b ..."]  # whatever a learner makes of pictures: numbers, or tokens
+Encode = Callable[[UInt8[Tensor, "b c h w"]], Codes]
 
 
 class CodeBatch(TypedDict):
-    """Codes as an autoencoder gives them, in half precision, and their captions."""
+    """Codes as they were encoded, and their captions."""
 
-    codes: Float[Tensor, "b d rows columns"]
+    codes: Codes
     captions: tuple[str, ...]
 
 
 class Shard(NamedTuple):
     """Consecutive examples of a source."""
 
-    codes: Float[Tensor, "n d rows columns"]
+    codes: Codes
     captions: tuple[str, ...]
 
 
@@ -49,7 +50,8 @@ class EncodedBatches:
     """Batches of a source's first examples, each pass in another order.
 
     Args:
-        encode: Pictures to codes; each in the same way, whatever its neighbours in a batch.
+        encode: Pictures to codes, kept in the precision they come in; each picture in the same way,
+            whatever its neighbours in a batch.
         folder: Where shards lie. One that is missing or damaged is made again.
         num_examples: Fewer where the source has fewer.
         batch_size: Of all processes together.
@@ -122,7 +124,7 @@ class EncodedBatches:
         for start in range(0, self._count(number), AT_ONCE):
             stop = min(start + AT_ONCE, self._count(number))
             examples = [self.source.example(first + i) for i in range(start, stop)]
-            codes.append(self.encode(torch.stack([example.image for example in examples])).half())
+            codes.append(self.encode(torch.stack([example.image for example in examples])))
             captions += [example.caption for example in examples]
         shard = Shard(torch.cat(codes), tuple(captions))
         make_folder(self.folder)

@@ -24,6 +24,7 @@ BUILDERS: Mapping[tuple[str, str], str] = {
     ("features", "efficientnet-lite0"): "phosphene.nn.features:build",
     ("text", "minilm"): "phosphene.prompting.text:build",
     ("tokens", "vqgan"): "phosphene.families.tokens.vqgan:build",
+    ("tokens", "transformer"): "phosphene.families.tokens.generator:build",
     ("gan", "dcgan"): "phosphene.families.gan.dcgan:build",
     ("gan", "progan"): "phosphene.families.gan.progan:build",
     ("gan", "fastgan"): "phosphene.families.gan.fastgan:build",

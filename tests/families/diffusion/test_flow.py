@@ -8,7 +8,8 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import LatentDiffusionConfig, read, stacked
-from tests.families.diffusion.toys import TINY, Reader, flow, say
+from tests.families.diffusion.toys import TINY, flow, say
+from tests.reader import Reader
 
 
 def test_diffusers_opens_its_network(tmp_path) -> None:

@@ -13,7 +13,8 @@ from phosphene.core.protocols import Commission, Illustrator
 from phosphene.core.rng import Rng
 from phosphene.core.weights import save_weights
 from phosphene.families.diffusion.latent import LatentDiffusion, build
-from tests.families.diffusion.toys import Reader, autoencoder, flow, painter
+from tests.families.diffusion.toys import autoencoder, flow, painter
+from tests.reader import Reader
 
 RNG = Rng((5,), "/test")
 

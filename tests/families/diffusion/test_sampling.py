@@ -13,9 +13,9 @@ from phosphene.families.diffusion.sampling import (
     Term,
     guided,
     sample,
-    terms_of,
 )
-from tests.families.diffusion.toys import Gaussian, Parrot, Reader, flow, say
+from tests.families.diffusion.toys import Gaussian, Parrot, flow, say
+from tests.reader import Reader
 
 SEEDS = Rng((3, 4), "/test")
 
@@ -81,28 +81,6 @@ def test_without_guidance_the_negative_prompt_is_not_read() -> None:
     got = guided(network, torch.zeros(1, 4, 4, 4), 0.5, [Term(say(2.0))], say(99.0), 1)
     assert (got == 2).all()
     assert network.rows == 1
-
-
-def test_plain_words_are_one_term() -> None:
-    assert terms_of([("a red fox", 1.0)]) == [("a red fox", 1.0)]
-
-
-def test_a_stressed_word_is_a_difference() -> None:
-    assert terms_of([("a ", 1.0), ("red ", 1.5), ("fox", 1.0)]) == [
-        ("a red fox", 1.5),
-        ("a fox", -0.5),
-    ]
-
-
-def test_a_word_that_counts_nothing_is_left_out() -> None:
-    terms = terms_of([("a fox ", 1.0), ("in snow", 0.0)])
-    assert [term for term in terms if term[1]] == [("a fox", 1.0)]
-
-
-@given(st.lists(st.floats(-3, 3), min_size=1, max_size=5))
-def test_terms_add_up_to_one(weights) -> None:
-    terms = terms_of([(f"word{i} ", weight) for i, weight in enumerate(weights)])
-    assert sum(weight for _, weight in terms) == pytest.approx(1)
 
 
 def test_a_little_strength_changes_little() -> None:

@@ -1,17 +1,14 @@
-"""A flow of a few thousand numbers, a text network that hashes words, a VQGAN of 16 px."""
+"""A flow of a few thousand numbers, with a VQGAN of 16 px."""
 
-import hashlib
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import Flow, LatentDiffusionConfig, Words
 from phosphene.families.diffusion.latent import LatentDiffusion
 from phosphene.families.tokens.vqgan import VQGAN
+from tests.reader import SENTENCE_DIM, TEXT_DIM, Reader
 from tests.studio.fakes import TINY as TINY_VQGAN
 from tests.studio.fakes import tiny_model
 
@@ -23,32 +20,12 @@ TINY = LatentDiffusionConfig(
     width=16,
     heads=2,
     layers=2,
-    text_dim=8,
-    sentence_dim=6,
+    text_dim=TEXT_DIM,
+    sentence_dim=SENTENCE_DIM,
     text_length=4,
     autoencoder="tiny-vqgan",
     text="tiny-text",
 )
-
-
-class Reader:
-    """A `Reader`: each word is a direction of its own, whatever stands beside it."""
-
-    def tokens(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        words = [["<s>", *text.split()] for text in texts]
-        longest = max(map(len, words))
-        states = torch.zeros(len(texts), longest, TINY.text_dim)
-        mask = torch.zeros(len(texts), longest, dtype=torch.bool)
-        for row, sentence in enumerate(words):
-            for column, word in enumerate(sentence):
-                seed = int(hashlib.sha256(word.encode()).hexdigest()[:8], 16)
-                states[row, column] = Rng((seed,)).normal(TINY.text_dim)[0]
-                mask[row, column] = True
-        return states, mask
-
-    def read(self, states: Tensor, mask: Tensor) -> Tensor:
-        mean = states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
-        return F.normalize(mean[:, : TINY.sentence_dim], dim=1)
 
 
 def flow(seed: int = 0, **changes: Any) -> Flow:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import pytest
@@ -5,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from phosphene.core.protocols import Choice
 from phosphene.prompting.cutouts import POLICIES
 from phosphene.prompting.optimise import OPTIMISERS
+from phosphene.studio.easel import FOREIGN, LACKS
 from phosphene.studio.methods import METHODS
 from phosphene.studio.recipes import imagine as module
 from phosphene.studio.recipes.fields import MAX_SEED
@@ -19,14 +22,18 @@ def test_each_field_is_everybodys_or_of_one_kind_of_method():
     fields = set(module.Imagine.model_fields)
     assert set(module.OF_SEARCHES) <= fields
     assert set(module.OF_DENOISERS) <= fields
-    assert not set(module.OF_SEARCHES) & set(module.OF_DENOISERS)
+    assert set(module.OF_TOKENS) <= fields
+    kinds = [*module.OF_SEARCHES, *module.OF_DENOISERS, *module.OF_TOKENS]
+    assert len(set(kinds)) == len(kinds)
     assert set(module.OWN_MODELS) == set(module.Method.__args__)
 
 
 def test_names_that_are_repeated_to_keep_torch_away_are_those_of_the_modules():
     assert set(module.Optimiser.__args__) == set(OPTIMISERS)
     assert set(module.CutPolicy.__args__) == set(POLICIES)
-    searches = set(module.Method.__args__) - {"diffusion"}
+    searches = set(module.Method.__args__) - set(FOREIGN)
+    assert set(FOREIGN) == set(LACKS)
+    assert tuple(field.name for field in dataclasses.fields(Choice)) == module.OF_TOKENS
     assert searches == set(METHODS)
     assert set(STRATEGIES) == searches - {"guided-diffusion"}
     assert set(module.Start.__args__) == set().union(*STRATEGIES.values())

@@ -25,7 +25,8 @@ from phosphene.families.diffusion.flow import (
     Words,
     read,
 )
-from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guided, sample, terms_of
+from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guided, sample
+from phosphene.nn.guidance import terms_of
 
 STEPS, GUIDANCE_SCALE, SAMPLER = 16, 4.0, "euler"
 

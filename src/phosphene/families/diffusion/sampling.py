@@ -1,9 +1,7 @@
 """How noise becomes a picture: solvers of the flow, guided by words. Knows no network's inside.
 
-Guidance (Ho & Salimans 2022, "Classifier-Free Diffusion Guidance"): with u the velocity for the
-negative prompt (or none) and c the one for the prompt, v = u + s (c - u). Words that count more
-or less are differences of prompts: c is a sum of velocities for several, with weights (Liu et al.
-2022, "Compositional Visual Generation with Composable Diffusion Models"); see `terms_of`.
+Guidance: with u the velocity for the negative prompt (or none) and c the one for the prompt,
+v = u + s (c - u); see `nn.guidance`, also for words that count more or less than others.
 
 A picture to start from joins the straight path at sigma = strength (Meng et al. 2022, "SDEdit").
 Where a mask is 0, codes are put back onto the path of that picture after every step (Lugmayr et
@@ -23,6 +21,7 @@ from torch import Tensor
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import Flow, Words, stacked
 from phosphene.families.diffusion.schedule import between, sigmas_of
+from phosphene.nn.guidance import led
 
 SAMPLERS: dict[str, Callable[[], Any]] = {
     "euler": FlowMatchEulerDiscreteScheduler,
@@ -73,22 +72,6 @@ class Moment:
     clean: Float[Tensor, "b d h w"]
 
 
-def terms_of(spans: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Prompts and what each counts, for a text whose parts have weights.
-
-    c = c(t) + sum over parts i of (w_i - 1) (c(t) - c(t without i)): what a part adds to the
-    picture is taken w_i times. The weights of the terms add up to 1.
-    """
-    text = "".join(part for part, _ in spans)
-    terms = [(text, 1.0)]
-    for i, (_, weight) in enumerate(spans):
-        if weight != 1:
-            rest = " ".join("".join(part for j, (part, _) in enumerate(spans) if j != i).split())
-            terms[0] = (text, terms[0][1] + weight - 1)
-            terms.append((rest, 1 - weight))
-    return terms
-
-
 @torch.no_grad()
 def sample(
     flow: Flow, terms: Sequence[Term], unsaid: Words, rng: Rng, sampling: Sampling
@@ -134,6 +117,5 @@ def guided(
     words = stacked(told)
     times = torch.full((len(x) * len(told),), sigma, device=x.device)
     velocities = flow(x.repeat(len(told), 1, 1, 1), times, words).chunk(len(told))
-    pairs = zip(asked, velocities, strict=False)  # the last may be that of `unsaid`
-    towards = torch.stack([term.weight * velocity for term, velocity in pairs]).sum(dim=0)
-    return towards if scale == 1 else velocities[-1] + scale * (towards - velocities[-1])
+    towards, away = velocities[: len(asked)], None if scale == 1 else velocities[-1]
+    return led(towards, [term.weight for term in asked], away, scale)

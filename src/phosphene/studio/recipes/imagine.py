@@ -18,7 +18,7 @@ from phosphene.studio.recipes.fields import (
     drawn_seed,
 )
 
-Method = Literal["diffusion", "guided-diffusion", "vqgan-clip", "gan-clip"]
+Method = Literal["diffusion", "guided-diffusion", "tokens", "vqgan-clip", "gan-clip"]
 Optimiser = Literal[
     "adam", "novograd", "pyramid", "adamw", "adagrad", "rmsprop", "radam", "adamax", "nadam", "sgd"
 ]
@@ -31,10 +31,12 @@ MAX_PICTURES = 64
 OWN_MODELS = {  # of the methods
     "diffusion": "emoji-diffusion",
     "guided-diffusion": "emoji-diffusion",
+    "tokens": "emoji-tokens",
     "vqgan-clip": "emoji-vqgan",
     "gan-clip": "emoji-biggan",
 }
 OF_DENOISERS = ("negative_prompt", "guidance_scale", "sampler", "strength", "mask")
+OF_TOKENS = ("temperature", "top_k", "top_p", "num_candidates")  # besides some of the others
 OF_STEERED_DENOISERS = ("push", "rounds", "symmetry")
 OF_OPTIMISERS = ("optimiser", "learning_rate", "repaint_every", "start", "drafter", "zoom")
 OF_SEARCHES = (
@@ -106,14 +108,14 @@ class Imagine(Painting):
         description="steps a picture, of the optimiser or of denoising; none = the model's default",
     )
     negative_prompt: str = Field(
-        "", max_length=20_000, description="what diffusion leads the picture away from"
+        "", max_length=20_000, description="what diffusion or tokens lead the picture away from"
     )
     guidance_scale: float | None = Field(
         None,
         ge=0,
         le=100,
-        description="how closely diffusion keeps to the words: u + s (c - u), 1 = off; none = the "
-        "model's default",
+        description="how closely diffusion or tokens keep to the words: u + s (c - u), 1 = off; "
+        "none = the model's default",
     )
     sampler: str | None = Field(
         None, max_length=40, description="how diffusion takes its steps; none = the model's default"
@@ -122,10 +124,40 @@ class Imagine(Painting):
         0.6,
         gt=0,
         le=1,
-        description="of a diffusion from init_image: how much of it is painted over, 1 = all",
+        description="of a start from init_image: how much of it diffusion paints over, or how many "
+        "of its rows, from below, tokens draw anew; 1 = all",
     )
     mask: Location | None = Field(
-        None, description="a picture that is white where diffusion paints init_image anew"
+        None,
+        description="a picture that is white where diffusion or tokens paint init_image anew",
+    )
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        le=10,
+        description="of tokens: below 1 likely ones come more often, 0 = the likeliest alone; "
+        "none = the model's default",
+    )
+    top_k: int | None = Field(
+        None,
+        ge=0,
+        le=1_000_000,
+        description="tokens are drawn from so many of the likeliest, 0 = from all; none = the "
+        "model's default",
+    )
+    top_p: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="tokens are drawn from the likeliest that together have this probability, "
+        "1 = from all; none = the model's default",
+    )
+    num_candidates: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="pictures drawn of tokens, of which the perceptors take the best; none = the "
+        "model's default",
     )
     width: Side | None = Field(None, description="px; none = the model's own")
     height: Side | None = Field(None, description="px; none = the model's own")

@@ -13,7 +13,7 @@ class Train(Recipe):
     """A generator or a perceptor learns from pictures."""
 
     kind: Literal["train"] = "train"
-    learner: Literal["vqgan", "perceptor", "sketches", "gan", "diffusion"] = Field(
+    learner: Literal["vqgan", "perceptor", "sketches", "gan", "diffusion", "tokens"] = Field(
         description="what learns"
     )
     data: Location | None = Field(
@@ -56,7 +56,7 @@ class Train(Recipe):
     painter: Location | None = Field(
         None,
         description="an autoencoder: its mistakes a perceptor learns to see through, its codes "
-        "sketches are kept in, and diffusion learns to make",
+        "sketches are kept in, and diffusion and tokens learn to make",
     )
     model: dict[str, JsonValue] = Field({}, description="shape of the network")
     settings: dict[str, JsonValue] = Field({}, description="settings of the learner")
