@@ -13,7 +13,7 @@ from phosphene.studio.replay import replay
 from phosphene.studio.stage import set_stage
 from phosphene.studio.start import start
 from tests.studio.fakes import tiny
-from tests.studio.illustrators import wish
+from tests.studio.illustrators import token_wish, wish
 
 RNG = Rng((5,), "/imagine/start")
 
@@ -26,6 +26,16 @@ def test_it_is_what_the_drafter_paints(zoo):
     stage = set_stage(drafted("a red fox | dull:-1"), zoo)
     model = zoo.load("tiny-diffusion", dtype=next(stage.decoder.parameters()).dtype)
     commission = set_easel(wish("a red fox | dull:-1", iterations=None), zoo).commissions[0]
+    *_, last = model.illustrate(commission, RNG.fork("draft"))
+    wanted = stage.decoder.encode(last.images).data
+    torch.testing.assert_close(start(stage, zoo, RNG).data, wanted)
+
+
+def test_one_that_draws_tokens_drafts_with_its_only_candidate(zoo):
+    recipe = tiny("a red fox", start="draft", drafter="tiny-tokens")
+    stage = set_stage(recipe, zoo)
+    model = zoo.load("tiny-tokens", dtype=next(stage.decoder.parameters()).dtype)
+    commission = set_easel(token_wish("a red fox"), zoo).commissions[0]
     *_, last = model.illustrate(commission, RNG.fork("draft"))
     wanted = stage.decoder.encode(last.images).data
     torch.testing.assert_close(start(stage, zoo, RNG).data, wanted)

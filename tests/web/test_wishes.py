@@ -128,3 +128,18 @@ def test_a_picture_to_resemble_is_searched_for():
     assert (recipe.prompt, recipe.method) == (f"artifact:{ID}", "vqgan-clip")
     film = granted(Wish(prompt="x", film="gif", **SEARCH), CARDS).recipe
     assert film.video == "gif"
+
+
+def test_a_model_that_draws_tokens_is_asked_for_tokens():
+    """Its family is that of the autoencoder, which a search paints with."""
+    card = CARDS["emoji-vqgan"].model_copy(update={"name": "drawer", "arch": "transformer"})
+    cards = {**CARDS, "drawer": card}
+    assert card in painting_models(cards)
+    asked = {"negative": "dull", "guidance": 2.0, "init": ID, "strength": 0.5, "mask": ID}
+    wish = Wish(prompt="x", model="drawer", steps=30, sampler="Euler", **asked)
+    recipe, *_, unheard = granted(wish, cards)
+    assert (recipe.method, recipe.model) == ("tokens", "drawer")
+    assert (recipe.negative_prompt, recipe.guidance_scale, recipe.strength) == ("dull", 2.0, 0.5)
+    assert recipe.mask
+    assert (recipe.iterations, recipe.sampler) == (None, None)
+    assert set(unheard) == {"steps", "sampler"}

@@ -1,7 +1,7 @@
 """Where the search for a picture starts: the table of strategies."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -116,7 +116,17 @@ def _draft(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     if not said:
         raise RecipeError("start: 'draft' is painted from words, and the prompt has pictures alone")
     habits = drafter.habits
-    commission = Commission(spans=said, negative_prompt=away, **asdict(habits))
+    commission = Commission(
+        spans=said,
+        negative_prompt=away,
+        height=habits.height,
+        width=habits.width,
+        steps=habits.steps or 1,
+        guidance_scale=habits.guidance_scale,
+        sampler=habits.sampler or "",
+        # nobody judges drafts: the search does
+        choice=None if habits.choice is None else replace(habits.choice, num_candidates=1),
+    )
     *_, last = drafter.illustrate(commission, rng.fork("draft"))
     assert last.images is not None
     with torch.no_grad():

@@ -21,6 +21,7 @@ from phosphene.web.renditions import MAX_PIXELS
 from phosphene.zoo.card import Card
 
 METHODS = {"diffusion": "diffusion", "tokens": "vqgan-clip", "gan": "gan-clip"}  # by family
+DRAWING, DRAWS = "tokens", ("tokens", "transformer")  # a method, and the models that it is of
 DENOISING, ANY_SIZE = "diffusion", "vqgan-clip"
 DENOISERS = (DENOISING, "guided-diffusion")  # the second has neither samplers nor masks
 PAINTED_SIDE = 128  # of a model that does not say what it paints
@@ -139,7 +140,7 @@ def painted_size(width: int, height: int, own: int) -> tuple[int, int]:
 def painting_models(cards: Mapping[str, Card]) -> list[Card]:
     """The models that words can be given to."""
     known = _methods()
-    return [card for card in cards.values() if METHODS.get(card.family) in known]
+    return [card for card in cards.values() if _method_of(card) in known]
 
 
 def model_of(recipe: Imagine) -> str:
@@ -155,12 +156,18 @@ def _method(wish: Wish, cards: Mapping[str, Card]) -> str:
     if wish.model is None:
         return str(Imagine.model_fields["method"].default)
     card = cards.get(wish.model)
-    if card is None or METHODS.get(card.family) not in _methods():
+    method = _method_of(card) if card else None
+    if method not in _methods():
         names = [card.name for card in painting_models(cards)]
         hint = did_you_mean(wish.model, names)
         said = "paints no words" if card else "is not known"
         raise RecipeError(f"model: {wish.model[:80]!r} {said}{hint}; models: {', '.join(names)}")
-    return METHODS[card.family]
+    return str(method)
+
+
+def _method_of(card: Card) -> str | None:
+    """How a model paints words; None if it does not."""
+    return DRAWING if (card.family, card.arch) == DRAWS else METHODS.get(card.family)
 
 
 def _methods() -> tuple[str, ...]:
@@ -178,7 +185,7 @@ def _of_pictures(wish: Wish, method: str) -> dict[str, Any]:
     if wish.like is not None:
         fields["prompt"] = f"{PREFIX}{wish.like}"
     if wish.mask is not None:
-        if method != DENOISING:
+        if method not in (DENOISING, DRAWING):
             raise Unsupported(f"mask: {method} paints the whole picture; leave the mask out")
         fields["mask"] = f"{PREFIX}{wish.mask}"
     if wish.init is None:
@@ -188,7 +195,7 @@ def _of_pictures(wish: Wish, method: str) -> dict[str, Any]:
         return fields
     if not 0 <= wish.strength <= 1:
         raise RecipeError(f"strength: {wish.strength} should be from 0 to 1")
-    if method in DENOISERS:
+    if method in (*DENOISERS, DRAWING):
         fields["strength"] = max(wish.strength, 0.01)
     elif method == ANY_SIZE:
         # a search is pulled back to where it began: as odds, all of it at 0 and nothing at 1
@@ -205,15 +212,19 @@ def _of_denoising(wish: Wish, method: str) -> tuple[dict[str, Any], tuple[str, .
         "guidance_scale": ("guidance", wish.guidance),
         "sampler": ("sampler", wish.sampler),
     }
-    if method not in DENOISERS:
+    if method not in (*DENOISERS, DRAWING):
         return {}, tuple(name for name, value in asked.values() if value is not None)
     fields = {
-        "iterations": wish.steps,
+        "iterations": wish.steps if method in DENOISERS else None,
         "guidance_scale": wish.guidance,
         "sampler": sampler,
         "negative_prompt": wish.negative or None,
     }
-    unheard = ("sampler",) if wish.sampler and sampler is None else ()
+    vain = {
+        "steps": method == DRAWING and wish.steps is not None,
+        "sampler": bool(wish.sampler) and sampler is None,
+    }
+    unheard = tuple(name for name, is_vain in vain.items() if is_vain)
     return {k: v for k, v in fields.items() if v is not None}, unheard
 
 
