@@ -1,4 +1,4 @@
-"""The server as an app: the studio, its workers, and the APIs over them. Imports no torch."""
+"""The server as an app: studio, workers, the APIs over them and the pages. Imports no torch."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,7 @@ import phosphene
 from phosphene.studio.repair import tidy_up
 from phosphene.studio.studio import open_studio
 from phosphene.studio.supervisor import Supervisor
-from phosphene.web import failures
+from phosphene.web import entrance, failures
 from phosphene.web.api import automatic1111, native, openai, pictures, url
 from phosphene.web.guard import GuardMiddleware
 from phosphene.web.house import Here, House, Settings
@@ -34,6 +34,8 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
     Args:
         is_closing: Whether streams should end, because the server is about to.
     """
+    # half a second, that only a server has to wait
+    from phosphene.web.pages.mounted import mount, running
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -41,7 +43,8 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
         house = await run_sync(_open, settings, ledger, is_closing)
         app.state.house, app.state.herald = house, Herald(house.studio.database)
         try:
-            yield
+            async with running():
+                yield
         finally:
             await run_sync(_close, house)
 
@@ -63,6 +66,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
     app.include_router(openai.router)
     app.include_router(automatic1111.router)
     app.include_router(automatic1111.internal)
+    app.include_router(entrance.router)
 
     @app.get("/healthz", tags=["operations"])
     def healthz(here: Here) -> dict[str, Any]:
@@ -77,6 +81,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return PlainTextResponse(exposition(here), media_type=kind)
 
+    mount(app)
     return app
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.exceptions import HTTPException
 
@@ -25,8 +25,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-OPEN_PATHS = ("/healthz",)  # without a token: it says nothing but that there is a server
 PAINTING_PATH = "/prompt/"  # to GET it paints: no picture in another site's page may do that
+LOGIN = "/login"
+# without a token: one says nothing but that there is a server, the other asks for the token
+OPEN_PATHS = ("/healthz", LOGIN)
 COOKIE = "phosphene-token"
 JSON, PNG, FORM = "application/json", "image/png", "multipart/form-data"
 LIMITS = {JSON: 1_000_000, PNG: 32_000_000}  # bytes of a body, by its kind
@@ -180,6 +182,9 @@ class GuardMiddleware:
         try:
             limit = self.guard.check(method, scope["path"], headers)
         except Refused as error:
+            if error.status == 401 and _is_browsing(scope, headers):
+                await _lead_in(scope, send)
+                return
             await refuse(scope, send, error)
             return
         count = 0
@@ -201,6 +206,22 @@ class GuardMiddleware:
             await send(message)
 
         await self.app(scope, counted, guarded)
+
+
+def _is_browsing(scope: Scope, headers: Mapping[str, str]) -> bool:
+    """Whether a person looks for a page, and not a program for an answer."""
+    is_get = scope["type"] == "http" and scope["method"] == "GET"
+    return is_get and "text/html" in headers.get("accept", "")
+
+
+async def _lead_in(scope: Scope, send: Send) -> None:
+    """Send a browser to where it can show the token, and from there back."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    wanted = quote(scope["path"] + ("?" + query if query else ""), safe="")
+    headers = {**HEADERS, "location": f"{LOGIN}?next={wanted}", "content-length": "0"}
+    raw = [(k.encode(), v.encode()) for k, v in headers.items()]
+    await send({"type": "http.response.start", "status": 303, "headers": raw})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def refuse(scope: Scope, send: Send, error: Refused) -> None:

@@ -1,0 +1,117 @@
+"""Any recipe as something to take away: a command, a piece of Python, an address."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from phosphene.studio.recipe import Imagine, Recipe, Sample
+from phosphene.studio.recipe_text import dump_recipe
+from phosphene.studio.references import REFERENCE
+from phosphene.web.pages.wish import query_of
+
+# options of the command line that are not called as their fields
+OPTIONS = {
+    "imagine": {
+        **{n: f"--{n}" for n in ("method", "model", "iterations", "seed", "count", "video")},
+        "init_image": "--init",
+    },
+    "sample": {
+        **{n: f"--{n}" for n in ("count", "seed", "seeds", "classes")},
+        "truncation_psi": "--psi",
+        "truncation_threshold": "--threshold",
+    },
+}
+SUBJECTS = {"imagine": "prompt", "sample": "model"}
+
+
+def as_command(recipe: Recipe) -> str:
+    """The recipe as a line for a shell. A picture of the gallery is a file that is called as its
+    download is.
+    """
+    kind = recipe.kind
+    if kind not in OPTIONS:
+        text = shlex.quote(_with_files(dump_recipe(recipe)))
+        return f"printf '%s' {text} > recipe.json && phosphene run recipe.json"
+    fields = _fields(recipe)
+    subject = _with_files(str(fields.pop(SUBJECTS[kind], getattr(recipe, SUBJECTS[kind]))))
+    words = ["phosphene", kind]
+    if "width" in fields and "height" in fields and kind == "imagine":
+        words += ["--size", str(fields.pop("width")), str(fields.pop("height"))]
+    for name, value in fields.items():
+        option = OPTIONS[kind].get(name)
+        if option is not None:
+            words += [option, _with_files(_plain(value))]
+        else:
+            for key, inner in _flat(name, value):
+                words += ["--set", f"{key}={_with_files(_plain(inner))}"]
+    words += ["--", subject] if subject.startswith("-") else [subject]
+    return shlex.join(words)
+
+
+def as_python(recipe: Recipe) -> str:
+    """The recipe as a few lines of Python."""
+    fields = _fields(recipe)
+    if isinstance(recipe, Imagine | Sample) and fields.get("count", 1) == 1:
+        subject = fields.pop(SUBJECTS[recipe.kind], getattr(recipe, SUBJECTS[recipe.kind]))
+        given = [repr(_with_files(subject))]
+        given += [f"{name}={_literal(value)}" for name, value in fields.items()]
+        first = "" if isinstance(recipe, Imagine) else "[0]"
+        call = f"phosphene.{recipe.kind}({', '.join(given)}){first}"
+        return f'import phosphene\n\n{call}.save("picture.png")'
+    whole = {"kind": recipe.kind, **fields}
+    return (
+        "from phosphene import Zoo, run\n"
+        "from phosphene.studio.recipe_text import parse_recipe\n\n"
+        f"recipe = parse_recipe({_literal(whole)})\n"
+        "made = [step.artifact for step in run(recipe, Zoo()) if hasattr(step, 'artifact')]\n"
+        "for number, artifact in enumerate(made):\n"
+        '    artifact.save(f"picture-{number}.png")'
+    )
+
+
+def as_address(base: str, recipe: Recipe) -> str:
+    """An address of this studio that opens with the recipe filled in; of a face, the face itself.
+
+    Args:
+        base: Scheme and host, without a slash at the end.
+    """
+    if isinstance(recipe, Imagine):
+        return f"{base}/imagine?{urlencode(query_of(recipe))}"
+    return f"{base}/gallery?{urlencode({'kind': recipe.kind})}"
+
+
+def file_for(artifact: str) -> str:
+    """What a picture is called when it is downloaded."""
+    return f"{artifact[:12]}.png"
+
+
+def _fields(recipe: Recipe) -> dict[str, Any]:
+    changed = recipe.model_dump(mode="json", exclude_defaults=True)
+    changed.pop("kind", None)
+    return changed
+
+
+def _with_files(text: str) -> str:
+    return REFERENCE.sub(lambda match: file_for(match[1]), text)
+
+
+def _literal(value: Any) -> str:
+    return _with_files(repr(value))
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(v, str) and "," not in v for v in value):
+        return ",".join(value)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(f"{name}.{key}", inner)
+    else:
+        yield name, value

@@ -1,0 +1,162 @@
+"""The gallery: pictures are found again, kept, thrown away and brought back."""
+
+import time
+from dataclasses import replace
+from functools import partial
+
+from anyio.to_thread import run_sync
+from fastapi import Request
+from nicegui import ui
+
+from phosphene.core.errors import PhospheneError
+from phosphene.studio.entry import Entry
+from phosphene.studio.gallery import Page, Search
+from phosphene.studio.recipe import KINDS
+from phosphene.web.house import House
+from phosphene.web.pages.frame import frame, house_of
+from phosphene.web.pages.picture import PictureDialog
+from phosphene.web.pages.pieces import Image, empty, named, sentence, tell
+
+PATH = "/gallery"
+PAGE_SIZE = 48
+TYPING_MS = 250
+DAY = 86400.0
+AGES = {None: "any time", 1: "today", 7: "7 days", 30: "30 days"}
+
+
+class Wall:
+    """The grid, and what is looked for."""
+
+    def __init__(self, house: House, search: Search) -> None:
+        self.house, self.search = house, search
+        self._page: Page | None = None
+        self._filters()
+        self.count = ui.label().classes("quiet").props("role=status")
+        self.grid = ui.element("div").classes("wall")
+        self.nothing = ui.element("div")
+        self.more = ui.button("Show more", color=None, on_click=self.add)
+        self.more.props("outline no-caps").classes("more")
+        self.dialog = PictureDialog(house, self.changed)
+
+    async def fill(self) -> None:
+        """Show what is found, from the newest."""
+        self.grid.clear()
+        self._page = None
+        await self.add()
+
+    async def add(self) -> None:
+        """Show the next ones."""
+        after = self._page.more if self._page else None
+        self._page = await run_sync(self.house.studio.gallery.search, self.search, PAGE_SIZE, after)
+        with self.grid:
+            for entry in self._page.entries:
+                self._tile(entry)
+        total = self._page.total
+        self.count.text = "1 picture" if total == 1 else f"{total:,} pictures"
+        self.more.set_visibility(self._page.more is not None)
+        self.empty_bin.set_visibility(self.search.bin and total > 0)
+        self._show_nothing(total)
+
+    async def changed(self) -> None:
+        """Something has become of a picture."""
+        await self.fill()
+
+    def _tile(self, entry: Entry) -> None:
+        tile = ui.element("button").classes("tile").props("type=button")
+        named(tile, entry.title or entry.kind)
+        tile.on("click", partial(self._open, entry.id), args=[])
+        with tile:
+            Image(f"/api/gallery/{entry.id}/thumbnail").props("loading=lazy")
+            with ui.element("span").classes("caption"):
+                ui.label(entry.title or entry.kind)
+            if entry.favourite:
+                ui.icon("star").classes("starred").props("aria-label=Favourite")
+
+    async def _open(self, picture: str) -> None:
+        await self.dialog.open(picture)
+
+    def _show_nothing(self, total: int) -> None:
+        self.nothing.clear()
+        if total:
+            return
+        with self.nothing:
+            if self.search == Search(bin=self.search.bin):
+                if self.search.bin:
+                    empty("delete_outline", "The bin is empty", "What you delete waits here.")
+                else:
+                    empty("photo_library", "No pictures yet", "What is painted hangs here.")
+            else:
+                empty("search_off", "Nothing found", "Fewer words, or other filters.")
+
+    def _filters(self) -> None:
+        collections = {c.id: c.name for c in self.house.studio.collections.listed()}
+        with ui.element("div").classes("filters").props("role=search"):
+            words = ui.input("Search", value=self.search.words).classes("grow")
+            words.props(f"outlined dense clearable debounce={TYPING_MS}")
+            self._on(words, "words")
+            kinds: dict[str | None, str] = {None: "all kinds"}
+            kinds |= {str(k): str(k) for k in KINDS if k != "train"}
+            self._on(_choice("Kind", kinds, self.search.kind), "kind")
+            self._on(_choice("Made", AGES, None), "since")
+            models: dict[str | None, str] = {None: "all models"}
+            models |= {name: name for name in self.house.model_names()}
+            self._on(_choice("Model", models, self.search.model), "model")
+            if collections:
+                choices: dict[str | None, str] = {None: "all pictures", **collections}
+                self._on(_choice("Collection", choices, self.search.collection), "collection")
+            stars = ui.checkbox("Favourites", value=bool(self.search.favourite))
+            self._on(stars, "favourite")
+            self._on(ui.checkbox("Bin", value=self.search.bin), "bin")
+            self.empty_bin = ui.button("Empty the bin", color=None, on_click=self._empty)
+            self.empty_bin.props("flat dense no-caps")
+
+    def _on(self, field: ui.input | ui.select | ui.checkbox, name: str) -> None:
+        async def changed() -> None:
+            value = field.value
+            if name == "words":
+                value = value or ""
+            if name == "favourite":
+                value = True if value else None
+            if name == "since" and value is not None:
+                value = time.time() - value * DAY
+            self.search = replace(self.search, **{name: value})
+            await self.fill()
+
+        field.on_value_change(changed)
+
+    async def _empty(self) -> None:
+        with ui.dialog() as sure, ui.card():
+            ui.label("Delete everything in the bin for ever?")
+            with ui.row():
+                ui.button("Delete for ever", color="negative", on_click=lambda: sure.submit(True))
+                ui.button("Keep", color=None, on_click=lambda: sure.submit(False)).props("flat")
+        if await sure:
+            number = await run_sync(self.house.studio.gallery.empty_bin)
+            tell(f"{number} deleted")
+            await self.fill()
+
+
+@ui.page(PATH, title="Gallery · phosphene")
+async def gallery_page(
+    request: Request, q: str = "", kind: str = "", collection: str = "", picture: str = ""
+) -> None:
+    """Show the gallery: all of it, what an address looks for, or one picture."""
+    house = house_of(request)
+    search = Search(words=q[:500], kind=kind or None, collection=collection or None)
+    with frame(request, PATH):
+        ui.label("Gallery").classes("title").props("role=heading aria-level=1")
+        wall = Wall(house, search)
+        await wall.fill()
+        if picture:
+            try:
+                await wall.dialog.open(picture)
+            except PhospheneError as error:
+                ui.label(sentence(error)).classes("error").props("role=alert")
+
+
+def _choice(label: str, options: dict, value: object) -> ui.select:  # type: ignore[type-arg]
+    if value not in options:
+        value = None
+    select = ui.select(options, label=label, value=value)
+    select.props("outlined dense options-dense")
+    return select

@@ -1,0 +1,26 @@
+"""The table of pages: their addresses, and which of them stand in the navigation."""
+
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """A page.
+
+    Args:
+        module: Whose import makes it.
+        title: Empty for one that is not in the navigation.
+        icon: Of the material icons that NiceGUI carries.
+    """
+
+    module: str
+    title: str = ""
+    icon: str = ""
+
+
+HERE = "phosphene.web.pages"
+PLACES = {
+    "/": Place(f"{HERE}.imagine"),
+    "/imagine": Place(f"{HERE}.imagine", "Imagine", "auto_awesome"),
+    "/gallery": Place(f"{HERE}.gallery", "Gallery", "photo_library"),
+    "/queue": Place(f"{HERE}.queue", "Queue", "format_list_numbered"),
+}

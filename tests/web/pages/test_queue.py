@@ -1,0 +1,44 @@
+"""The queue's page: order, pause, resume, cancel."""
+
+from phosphene.studio.job import State
+from tests.studio.studios import hang, picture, wanted
+from tests.web.pages.visitor import finish, step, take, visit
+
+
+def test_the_order_is_shown_and_changed(tmp_path, monkeypatch):
+    async def what(user, studio):
+        await user.open("/queue")
+        await user.should_see("Nothing to do")
+        a, b, c = (studio.jobs.submit(wanted(p)) for p in ("ant", "bee", "cat"))
+        await user.should_see("imagine, 3 of 3")
+        user.press_icon("vertical_align_top")  # of the second
+        await user.should_see("imagine, 1 of 3")
+        assert [job.id for job in studio.jobs.waiting()] == [b.id, a.id, c.id]
+        user.press_icon("arrow_downward")  # of the first
+        await user.should_see("imagine, 1 of 3")
+        assert [job.id for job in studio.jobs.waiting()] == [a.id, b.id, c.id]
+        user.press_icon("close")
+        await user.should_see("cancelled")
+        assert [job.id for job in studio.jobs.waiting()] == [b.id, c.id]
+
+    visit(tmp_path, monkeypatch, what)
+
+
+def test_a_job_from_its_steps_to_its_end(tmp_path, monkeypatch):
+    async def what(user, studio):
+        job = studio.jobs.submit(wanted("fox"))
+        held = take(studio)
+        step(studio, held, 2, 5)
+        await user.open("/queue")
+        await user.should_see("step 2 of 5")
+        user.press_icon("pause")
+        await user.should_see("stopping")
+        assert studio.jobs.get(job.id).wish is State.PAUSED
+        studio.leases.give_back(held, State.PAUSED)
+        await user.should_see("paused")
+        user.press_icon("play_arrow")
+        await user.should_see("imagine, 1 of 1")
+        finish(studio, take(studio), hang(studio, picture("fox")))
+        await user.should_see("done in 1 s")
+
+    visit(tmp_path, monkeypatch, what)
