@@ -4,6 +4,7 @@ import pytest
 
 from phosphene.core.errors import RecipeError
 from phosphene.studio.forecast import Forecast
+from phosphene.studio.live import Live
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.house import House, Settings
 from phosphene.web.limits import Ledger, Limits
@@ -14,7 +15,7 @@ from tests.studio.studios import studio_in, wanted
 @pytest.fixture
 def house(tmp_path):
     studio = studio_in(tmp_path)
-    yield House(studio, Settings(tmp_path, tmp_path / "home"), Ledger(Limits()))
+    yield House(studio, Settings(tmp_path, tmp_path / "home"), Ledger(Limits()), Live(tmp_path))
     studio.close()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HOST, PORT = "127.0.0.1", 8420
 ANY = ("0.0.0.0", "::")
-NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "python_multipart")
+NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "python_multipart", "nicegui")
 SHUTDOWN_SECONDS = 5
 BACKLOG = 2048
 

@@ -10,10 +10,11 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 import phosphene
+from phosphene.studio.live import Live
 from phosphene.studio.repair import tidy_up
 from phosphene.studio.studio import open_studio
 from phosphene.studio.supervisor import Supervisor
-from phosphene.web import entrance, failures
+from phosphene.web import entrance, failures, persons
 from phosphene.web.api import automatic1111, native, openai, pictures, url
 from phosphene.web.guard import GuardMiddleware
 from phosphene.web.house import Here, House, Settings
@@ -67,6 +68,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
     app.include_router(automatic1111.router)
     app.include_router(automatic1111.internal)
     app.include_router(entrance.router)
+    app.include_router(persons.router)
 
     @app.get("/healthz", tags=["operations"])
     def healthz(here: Here) -> dict[str, Any]:
@@ -89,6 +91,8 @@ def _open(settings: Settings, ledger: Ledger, is_closing: Callable[[], bool]) ->
     studio = open_studio(settings.share, settings.database)
     tidy_up(studio)
     house = House(studio, settings, ledger, is_closing=is_closing)
+    live = Live(settings.home, settings.devices[0] if settings.devices else "cpu")
+    house = House(studio, settings, ledger, live, is_closing=is_closing)
     if settings.devices:
         house.supervisor = Supervisor(studio, settings.database, settings.devices, settings.home)
         house.supervisor.start()
@@ -99,5 +103,6 @@ def _open(settings: Settings, ledger: Ledger, is_closing: Callable[[], bool]) ->
 def _close(house: House) -> None:
     if house.supervisor is not None:
         house.supervisor.stop()
+    house.live.stop()
     house.studio.close()
     log.info("studio closed")

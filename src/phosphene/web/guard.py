@@ -27,8 +27,7 @@ LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 PAINTING_PATH = "/prompt/"  # to GET it paints: no picture in another site's page may do that
 LOGIN = "/login"
-# without a token: one says nothing but that there is a server, the other asks for the token
-OPEN_PATHS = ("/healthz", LOGIN)
+OPEN_PATHS = ("/healthz",)  # without a token: it says nothing but that there is a server
 COOKIE = "phosphene-token"
 JSON, PNG, FORM = "application/json", "image/png", "multipart/form-data"
 LIMITS = {JSON: 1_000_000, PNG: 32_000_000}  # bytes of a body, by its kind
@@ -77,7 +76,7 @@ class Guard:
             Refused: it does not pass.
         """
         host = self._check_host(headers)
-        if path not in OPEN_PATHS:
+        if path not in (*OPEN_PATHS, LOGIN):
             self._check_token(headers)
         if method in SAFE_METHODS and not path.startswith(PAINTING_PATH):
             return 0

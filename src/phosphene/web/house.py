@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from phosphene.core.errors import PhospheneError
 from phosphene.studio.forecast import Forecast, forecast
 from phosphene.studio.job import Job, Workload, workload_of
+from phosphene.studio.live import Live
 from phosphene.studio.recipe import Recipe
 from phosphene.studio.studio import Studio
 from phosphene.studio.supervisor import Supervisor
@@ -54,6 +55,7 @@ class House:
 
     Args:
         ledger: What each client has asked for.
+        live: Paints at once what cannot wait for its turn.
         supervisor: None where no worker runs.
         is_closing: Whether streams should end, because the server is about to.
         options: What clients of AUTOMATIC1111's API have set, for all of them, as it is there.
@@ -63,6 +65,7 @@ class House:
     studio: Studio
     settings: Settings
     ledger: Ledger
+    live: Live
     supervisor: Supervisor | None = None
     is_closing: Callable[[], bool] = bool
     options: dict[str, object] = field(default_factory=dict)

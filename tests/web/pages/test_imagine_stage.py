@@ -63,6 +63,6 @@ def test_a_finished_picture_becomes_a_favourite_and_moments_are_scrubbed(tmp_pat
         slider.value = 2
         await user.should_see("Finished")
         user.press_icon("star_border")
-        assert studio.gallery.get(name).favourite
+        await user.until(lambda: studio.gallery.get(name).favourite)
 
     visit(tmp_path, monkeypatch, what)

@@ -13,7 +13,7 @@ def test_a_picture_says_what_is_known_of_it(tmp_path, monkeypatch):
         for text in ("fox", "emoji-vqgan", "20 x 10 px", "Made from", '"prompt": "fox"'):
             await user.should_see(text)
         addresses = {e.props.get("href", "") for e in user.client.elements.values()}
-        assert "/imagine?prompt=fox&seed=7" in addresses
+        assert any(a.startswith("/imagine?prompt=fox&") and "seed=7" in a for a in addresses)
         assert f"/imagine?prompt=fox&init_image=artifact%3A{name}" in addresses
 
     visit(tmp_path, monkeypatch, what)
@@ -24,15 +24,12 @@ def test_a_star_the_bin_and_back(tmp_path, monkeypatch):
         name = hang(studio, picture("fox"))
         await user.open(f"/gallery?picture={name}")
         user.press_icon("star_border")
-        await user.should_see("star")
-        assert studio.gallery.get(name).favourite
+        await user.until(lambda: studio.gallery.get(name).favourite)
         user.press_icon("delete")
-        await user.should_see("No pictures yet")
-        assert studio.gallery.search(Search(bin=True)).total == 1
+        await user.until(lambda: studio.gallery.search(Search(bin=True)).total == 1)
         await user.open(f"/gallery?picture={name}")
         user.press("Restore")
-        await user.should_see("1 picture")
-        assert studio.gallery.get(name).binned is None
+        await user.until(lambda: studio.gallery.get(name).binned is None)
 
     visit(tmp_path, monkeypatch, what)
 

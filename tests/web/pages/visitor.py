@@ -30,6 +30,14 @@ class Visitor(User):
     async def should_see(self, *args: Any, retries: int = 30, **what: Any) -> None:
         await super().should_see(*args, retries=retries, **what)
 
+    async def until(self, what: Callable[[], object]) -> None:
+        """Wait until something is true: clicks are answered a moment later."""
+        for _ in range(50):
+            if what():
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(what)
+
     def press(self, text: str) -> None:
         """Click the buttons that say something."""
         self.find(kind=ui.button, content=text).click()

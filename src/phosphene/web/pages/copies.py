@@ -79,6 +79,8 @@ def as_address(base: str, recipe: Recipe) -> str:
     """
     if isinstance(recipe, Imagine):
         return f"{base}/imagine?{urlencode(query_of(recipe))}"
+    if isinstance(recipe, Sample) and recipe.count == 1 and recipe.seed is not None:
+        return f"{base}/person?{urlencode({'seed': recipe.seed, 'model': recipe.model})}"
     return f"{base}/gallery?{urlencode({'kind': recipe.kind})}"
 
 

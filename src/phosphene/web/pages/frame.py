@@ -9,6 +9,7 @@ from fastapi import Request
 from nicegui import ui
 
 from phosphene.web.house import House
+from phosphene.web.limits import client_of
 from phosphene.web.pages.places import PLACES
 
 HOUSE = "phosphene.house"  # in a request's scope
@@ -27,6 +28,12 @@ def house_of(request: Request) -> House:
     """The studio that a page shows."""
     house: House = request.scope[HOUSE]
     return house
+
+
+def visitor_of() -> str:
+    """Who visits the page that is being answered, as limits count clients."""
+    request = ui.context.client.request
+    return client_of(request.client.host if request is not None and request.client else None)
 
 
 @contextmanager

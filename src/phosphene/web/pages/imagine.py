@@ -6,13 +6,12 @@ from fastapi.responses import RedirectResponse
 from nicegui import ui
 
 from phosphene.core.errors import PhospheneError, RecipeError
-from phosphene.studio.forecast import Forecast, forecast
 from phosphene.studio.gallery import Search
 from phosphene.studio.job import Job, State
-from phosphene.studio.recipe import Imagine, Recipe
+from phosphene.studio.recipe import Imagine
 from phosphene.web.admission import admit_recipe
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of
+from phosphene.web.pages.frame import frame, house_of, visitor_of
 from phosphene.web.pages.imagine_form import Form
 from phosphene.web.pages.imagine_stage import Stage
 from phosphene.web.pages.pieces import Image, copy_menu, sentence, tell, told_errors
@@ -48,7 +47,7 @@ class Desk:
             RecipeError: it may not.
         """
         recipe = self.wish.recipe()
-        admit_recipe(recipe, self.house.model_names())
+        admit_recipe(recipe, self.house.cards())
         return recipe
 
     async def submit(self) -> None:
@@ -57,7 +56,7 @@ class Desk:
             if not self.wish.is_locked and self.wish.seed == self._used:
                 self.wish.seed = None  # one that was typed or diced is for one picture
             recipe = self.recipe().with_seed()
-            job = await run_sync(self.house.studio.jobs.submit, recipe)
+            job = await run_sync(self.house.submit, visitor_of(), recipe)
             self.wish.seed = self._used = recipe.seed
             self.form.refresh()
             ui.navigate.history.replace(f"{PATH}?job={job.id}")
@@ -85,7 +84,7 @@ class Desk:
         except RecipeError:
             self.form.forecast.text = ""
             return
-        found = await run_sync(_forecast, self.house, recipe)
+        found = await run_sync(self.house.forecast, recipe)
         self.form.forecast.text = f"about {spoken(found.seconds)}" if found else ""
 
 
@@ -150,7 +149,3 @@ def _title(job: Job) -> str:
         return str(getattr(job.parsed(), "title", job.kind))[:80]
     except PhospheneError:
         return job.kind
-
-
-def _forecast(house: House, recipe: Recipe) -> Forecast | None:
-    return forecast(house.studio.database, recipe)

@@ -9,6 +9,7 @@ from nicegui import ui
 
 from phosphene.core.errors import PhospheneError
 from phosphene.studio.recipe import Recipe
+from phosphene.web.failures import Refused
 from phosphene.web.pages.copies import as_address, as_command, as_python
 
 
@@ -82,7 +83,7 @@ def told_errors(label: ui.label | None = None) -> Iterator[None]:
         label.text = ""
     try:
         yield
-    except PhospheneError as error:
+    except (PhospheneError, Refused) as error:
         text = sentence(error)
         if label is not None:
             label.text = text

@@ -23,4 +23,6 @@ PLACES = {
     "/imagine": Place(f"{HERE}.imagine", "Imagine", "auto_awesome"),
     "/gallery": Place(f"{HERE}.gallery", "Gallery", "photo_library"),
     "/queue": Place(f"{HERE}.queue", "Queue", "format_list_numbered"),
+    "/person": Place(f"{HERE}.person", "Person", "face"),
+    "/models": Place(f"{HERE}.models", "Models", "category"),
 }

@@ -1,0 +1,159 @@
+"""What a visitor does, in a real browser with real clicks, through server, queue and models."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from phosphene.zoo.fetch import is_here
+from phosphene.zoo.registry import card, home
+from tests.browser.chromium import CONTROL, Tab, browser, program
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = "from phosphene.cli.app import main\nif __name__ == '__main__': main()"
+NEEDED = ("emoji-vqgan", "emoji-clip", "minilm", "efficientnet-lite0")
+EVIL = "<img src=x onerror=window.xss=1><script>window.xss=2</script>"
+PROMPT = ".prompt textarea"
+PATIENCE = 240  # seconds, on a machine that others share
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(program() is None, reason="no chromium; apt-get install chromium"),
+    pytest.mark.skipif(
+        not all(is_here(card(name, home()), home()) for name in NEEDED),
+        reason="weights are missing; phosphene models pull --embedded",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server with a worker; its address."""
+    share = tmp_path_factory.mktemp("share")
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "serve", "--port", "0", "--share-dir", str(share)],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    said = process.stderr.readline()
+    assert "serving http://127.0.0.1:" in said, said
+    yield said.split("serving ")[1].split(",")[0]
+    process.terminate()
+    process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def window() -> Iterator[Tab]:
+    with browser() as tab:
+        yield tab()
+
+
+@pytest.fixture
+def tab(window: Tab) -> Iterator[Tab]:
+    """A tab that has asked for nothing yet; at the end, nothing of other hosts, and no errors."""
+    window.requests.clear()
+    window.complaints.clear()
+    window.resize(1280, 860, dark=True)
+    yield window
+    hosts = {url.split("/")[2].rpartition(":")[0] for url in window.requests if "://" in url}
+    assert hosts <= {"127.0.0.1"}
+    assert window.complaints == []
+
+
+def begin(tab: Tab, base: str, prompt: str, steps: int) -> None:
+    """Ask for a small picture with keys and clicks."""
+    tab.open(f"{base}/imagine?width=64&height=64&iterations={steps}")
+    tab.click(PROMPT)
+    tab.type(prompt)
+    tab.wait(f"document.querySelector('{PROMPT}').value === {prompt!r}")
+    time.sleep(0.5)
+    tab.click(".primary")
+    tab.wait("location.search.includes('job=')", 30)
+
+
+def test_a_picture_grows_is_reloaded_scrubbed_and_forked(tab: Tab, base: str) -> None:
+    begin(tab, base, "fox in the snow", 60)
+    tab.wait_for("Painting, step", PATIENCE)
+    address = tab.look("location.href")
+    tab.open(address)  # reloaded in mid-job
+    tab.wait(f"document.querySelector('{PROMPT}').value === 'fox in the snow'")
+    tab.wait_for("Done in", PATIENCE)
+    tab.wait("document.querySelector('.canvas img').naturalWidth === 64")
+    tab.click(".scrub .q-slider")
+    tab.wait_for("Step ")
+    tab.click_text("Fork from here")
+    tab.wait_for("Starts from this picture")
+    tab.click(PROMPT)
+    tab.look(f"document.querySelector('{PROMPT}').select()")
+    tab.type("owl")
+    time.sleep(0.5)
+    tab.key("Enter", CONTROL)
+    tab.wait(f"location.href !== {address!r} && location.search.includes('job=')", 30)
+    tab.wait_for("Done in", PATIENCE)
+
+
+def test_a_job_is_cancelled(tab: Tab, base: str) -> None:
+    begin(tab, base, "red rose", 5000)
+    tab.wait_for("Painting, step", PATIENCE)
+    tab.click_text("Cancel")
+    tab.wait_for("Cancelled", 60)
+    tab.open(f"{base}/queue")
+    tab.wait_for("red rose")
+    tab.wait_for("cancelled")
+
+
+def test_pictures_are_searched_and_starred(tab: Tab, base: str) -> None:
+    tab.open(f"{base}/gallery")
+    tab.fill("input[aria-label=Search]", "owl")
+    tab.wait("document.querySelectorAll('.tile').length === 1")
+    tab.click(".tile")
+    tab.wait_for("Open in Imagine")
+    tab.click("[aria-label=Favourite]")
+    tab.wait("document.querySelector('.head [aria-pressed=true]')")
+    tab.key("Escape")
+    tab.wait("document.querySelector('.tile .starred')")
+
+
+def test_words_never_become_code(tab: Tab, base: str) -> None:
+    begin(tab, base, EVIL, 2)
+    tab.wait_for("Done in", PATIENCE)
+    for path in ("/imagine", "/gallery", "/queue"):
+        tab.open(base + path)
+        time.sleep(1)
+        assert tab.look("window.xss === undefined")
+    tab.wait_for("<img src=x")
+
+
+def test_everything_is_reached_by_keyboard(tab: Tab, base: str) -> None:
+    tab.open(f"{base}/imagine")
+    tab.look("document.activeElement.blur()")
+    reached = set()
+    for _ in range(40):
+        tab.key("Tab")
+        reached.add(
+            tab.look(
+                "(document.activeElement.getAttribute('aria-label') "
+                "|| document.activeElement.textContent || '').trim()"
+            )
+        )
+    assert {"Skip to content", "neon", "Draw a seed"} <= reached
+    assert any(name.endswith("Imagine") for name in reached)
+
+
+def test_pages_fit_a_phone_and_remember_light_and_dark(tab: Tab, base: str) -> None:
+    tab.resize(390, 844, dark=False)
+    for path in ("/imagine", "/gallery", "/queue"):
+        tab.open(base + path)
+        assert tab.look("document.documentElement.scrollWidth <= window.innerWidth"), path
+        assert not tab.look("document.body.classList.contains('body--dark')")
+    tab.click(".mode")
+    tab.wait("document.body.classList.contains('body--dark')")
+    tab.open(f"{base}/gallery")
+    tab.wait("document.body.classList.contains('body--dark')")
+    tab.look("document.cookie = 'phosphene-theme=; max-age=0; path=/'")
