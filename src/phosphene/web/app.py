@@ -90,7 +90,6 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
 def _open(settings: Settings, ledger: Ledger, is_closing: Callable[[], bool]) -> House:
     studio = open_studio(settings.share, settings.database)
     tidy_up(studio)
-    house = House(studio, settings, ledger, is_closing=is_closing)
     live = Live(settings.home, settings.devices[0] if settings.devices else "cpu")
     house = House(studio, settings, ledger, live, is_closing=is_closing)
     if settings.devices:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from phosphene.core.errors import NotFound
 from phosphene.studio.recipe import Sample
+from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.recipes.fields import drawn_seed
 from phosphene.studio.store import sha256
 from phosphene.web.failures import Refused
@@ -47,4 +48,6 @@ def sample_of(here: House, model: str, seed: int) -> Sample:
     """
     if model not in here.model_names():
         raise NotFound(f"model: no {model[:80]!r} in the registry; GET /api/recipes/kinds")
-    return Sample(model=model, seed=seed)
+    recipe = parse_recipe({"kind": "sample", "model": model, "seed": seed})
+    assert isinstance(recipe, Sample)
+    return recipe

@@ -102,7 +102,8 @@ class Wall:
             models |= {name: name for name in self.house.model_names()}
             self._on(_choice("Model", models, self.search.model), "model")
             if collections:
-                choices: dict[str | None, str] = {None: "all pictures", **collections}
+                choices: dict[str | None, str] = {None: "all pictures"}
+                choices |= dict(collections.items())
                 self._on(_choice("Collection", choices, self.search.collection), "collection")
             stars = ui.checkbox("Favourites", value=bool(self.search.favourite))
             self._on(stars, "favourite")
