@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 from nicegui import app as nicegui_app
 from nicegui import ui
-from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from phosphene.web.pages.frame import HOUSE
@@ -48,11 +48,6 @@ class Pages:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path not in PLACES and path != ICON and not path.startswith(OWN_PATHS):
-            if scope["type"] == "websocket":
-                await send({"type": "websocket.close", "code": 1000})
-                return
-            raise HTTPException(404, "nothing is here; GET /openapi.json lists what there is")
 
         async def with_policy(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start" and path in PLACES:
@@ -67,9 +62,20 @@ class Pages:
         await self.inner({**scope, HOUSE: house}, receive, with_policy)
 
 
+class Below(Mount):
+    """Where pages are: at their own addresses, so that all others answer as if there were none."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether a request is for a page, or for what pages are made of."""
+        path = scope.get("path", "")
+        if path in PLACES or path == ICON or path.startswith(OWN_PATHS):
+            return super().matches(scope)
+        return Match.NONE, {}
+
+
 def mount(app: FastAPI) -> None:
     """Add the pages to an app, after all other routes."""
-    app.mount("/", Pages(app))
+    app.router.routes.append(Below("/", Pages(app)))
 
 
 @asynccontextmanager
