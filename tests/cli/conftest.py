@@ -8,6 +8,7 @@ import pytest
 
 from phosphene.cli.app import main
 from tests.studio.fakes import make_zoo
+from tests.studio.illustrators import add_illustrators
 
 TINY = (
     *("--model", "tiny-vqgan", "--set", "perceptors=tiny-judge", "--set", "num_cutouts=2"),
@@ -28,7 +29,9 @@ Command = Callable[..., Said]
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_zoo(tmp_path_factory.mktemp("home")).home
+    made = make_zoo(tmp_path_factory.mktemp("home")).home
+    add_illustrators(made)
+    return made
 
 
 @pytest.fixture

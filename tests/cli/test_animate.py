@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from phosphene.studio.artifact import read_artifact
-from tests.studio.illustrators import add_illustrators
 
 TINY = (
     *("--model", "tiny-vqgan", "--perceptors", "tiny-judge", "--num-cutouts", "2"),
@@ -33,8 +32,7 @@ def test_a_film_beside_its_strip(phosphene):
     assert not Path("phosphene-runs").exists()
 
 
-def test_words_of_frame_0_are_a_prompt(phosphene, home):
-    add_illustrators(home)
+def test_words_of_frame_0_are_a_prompt(phosphene):
     said = phosphene(
         *("animate", "--prompts", "0: fox; 1: owl", "--of.method", "diffusion", "-n", "2"),
         *("--model", "tiny-diffusion", "--set", "of.iterations=4", "--strength", "0:1, 1:0.5"),

@@ -11,7 +11,8 @@ def test_a_line_a_model(phosphene):
     rows = [line.split("\t") for line in said.out.splitlines()]
     assert {len(row) for row in rows} == {8}
     names = [row[0] for row in rows]
-    assert names == [*(card.name for card in shipped_cards()), "tiny-judge", "tiny-vqgan"]
+    tiny = ["tiny-diffusion", "tiny-judge", "tiny-text", "tiny-tokens", "tiny-vqgan"]
+    assert names == [*(card.name for card in shipped_cards()), *tiny]
     assert rows[-1][1:4] == ["tokens", "16 px", "0 MB"]
     assert rows[-1][-1] == "yes"
 

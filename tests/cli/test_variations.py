@@ -7,14 +7,12 @@ import torch
 
 from phosphene.core.images import save_png
 from phosphene.studio.artifact import read_artifact
-from tests.studio.illustrators import add_illustrators
 
 TINY = ("--model", "tiny-diffusion", "-n", "2", "--seed", "3", "--iterations", "4")
 
 
 @pytest.fixture
-def vary(phosphene, home):
-    add_illustrators(home)
+def vary(phosphene):
     return lambda *arguments: phosphene("variations", *arguments, *TINY)
 
 
