@@ -69,7 +69,7 @@ def test_toml_and_json_say_the_same(tmp_path):
     [
         ({}, "'kind' is missing"),
         ({"kind": "imagin"}, "did you mean 'imagine'?"),
-        ({"kind": 3}, "should be 'imagine', 'mix', 'sample'"),
+        ({"kind": 3}, "should be 'imagine', 'animate', 'mix', 'sample'"),
         ({"kind": "imagine"}, "'prompt' is missing"),
         ({**IMAGINE, "iteratons": 3}, "did you mean 'iterations'?"),
         ({**IMAGINE, "width": 0}, "width: 0 should be greater than or equal to 16"),
