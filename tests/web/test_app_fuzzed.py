@@ -38,6 +38,8 @@ def fuzz(operation, tried: list[str]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of schemathesis' own libraries
+# the server lives in this process: its libraries draw numbers while hypothesis watches the state
+@pytest.mark.filterwarnings("ignore:Do not use the .random. module")
 def test_no_request_is_a_fault_of_ours(tmp_path, monkeypatch):
     monkeypatch.setattr("phosphene.web.streams.LOOK_SECONDS", 0.01)
     monkeypatch.setattr("phosphene.web.streams.BEAT_SECONDS", 0.02)
