@@ -1,10 +1,10 @@
 """Batches keyed by step: the same (seed, step) is the same batch, however one got there."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, TypeVar
 
 import torch
 from jaxtyping import Int, UInt8
@@ -17,6 +17,8 @@ from phosphene.core.team import ALONE, Team
 from phosphene.training.example import Source
 
 AHEAD = 2  # batches prepared in advance
+
+Made = TypeVar("Made")
 
 
 class Batch(TypedDict):
@@ -97,7 +99,7 @@ class Batches:
     def iterate(self, start: int, stop: int) -> Iterator[Batch]:
         """Yield batches `start` to `stop` - 1, prepared ahead of need; they equal `batch`'s."""
         if self.workers == 0:
-            yield from self._by_thread(start, stop)
+            yield from prepared(self.batch, start, stop)
             return
         loader = DataLoader(
             _Steps(self, start, stop),
@@ -108,18 +110,20 @@ class Batches:
         )
         yield from loader
 
-    def _by_thread(self, start: int, stop: int) -> Iterator[Batch]:
-        waiting: deque[Future[Batch]] = deque()
-        with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-            try:
-                for step in range(start, stop):
-                    waiting.append(pool.submit(self.batch, step))
-                    if len(waiting) > AHEAD:
-                        yield waiting.popleft().result()
-                while waiting:
+
+def prepared(make: Callable[[int], Made], start: int, stop: int) -> Iterator[Made]:
+    """Yield `make(start)` to `make(stop - 1)`, prepared ahead of need by a thread."""
+    waiting: deque[Future[Made]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        try:
+            for step in range(start, stop):
+                waiting.append(pool.submit(make, step))
+                if len(waiting) > AHEAD:
                     yield waiting.popleft().result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Steps(Dataset[Batch]):

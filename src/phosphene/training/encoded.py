@@ -7,9 +7,7 @@ too.
 """
 
 import json
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
@@ -22,11 +20,11 @@ from phosphene.core.files import make_folder
 from phosphene.core.rng import Rng
 from phosphene.core.team import ALONE, Team
 from phosphene.core.weights import write_tensors
+from phosphene.training.batches import prepared
 from phosphene.training.example import Source
 
 SHARD = 512  # examples a file
 AT_ONCE = 16  # pictures encoded together
-AHEAD = 2  # batches prepared in advance
 
 Codes = Shaped[Tensor, "b ..."]  # whatever a learner makes of pictures: numbers, or tokens
 Encode = Callable[[UInt8[Tensor, "b c h w"]], Codes]
@@ -96,17 +94,7 @@ class EncodedBatches:
 
     def iterate(self, start: int, stop: int) -> Iterator[CodeBatch]:
         """Yield batches `start` to `stop` - 1, prepared ahead of need."""
-        waiting: deque[Future[CodeBatch]] = deque()
-        with ThreadPoolExecutor(1, thread_name_prefix="codes") as pool:
-            try:
-                for step in range(start, stop):
-                    waiting.append(pool.submit(self.batch, step))
-                    if len(waiting) > AHEAD:
-                        yield waiting.popleft().result()
-                while waiting:
-                    yield waiting.popleft().result()
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+        yield from prepared(self.batch, start, stop)
 
     def shard(self, number: int) -> Shard:
         """Return a shard, reading or making it when it is first asked for."""
