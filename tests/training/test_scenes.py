@@ -253,3 +253,30 @@ def test_plain_siblings_share_their_object(emoji_set):
     concepts = [plain.example(index).concept for index in range(20)]
     assert all(a == b for a, b in zip(concepts[::2], concepts[1::2], strict=True))
     assert len(set(concepts)) > 3
+
+
+def test_a_drawing_shows_the_same_things_in_the_same_places(emoji_set):
+    """Where a scene is plain, on white, and in its own colours, the two are one."""
+    source, drawn = SceneSource(emoji_set, size=48), SceneSource(emoji_set, size=48, drawn=True)
+    alike = 0
+    for index in range(120):
+        example, pair = source.example(index), drawn.example(index)
+        assert pair.caption == example.caption
+        assert torch.equal(pair.image[:3], example.image)
+        drawing = pair.image[3:]
+        assert drawing.shape == (3, 48, 48)
+        dice = source._rng.fork(index).dice()
+        planned = source._plan(dice, source._cast_rng.fork(index).dice())
+        _, scene = source._paint(planned, dice)
+        plain = scene.ground == "white" and scene.rendering is None
+        if plain and all(figure.colour is None for figure in scene.figures):
+            assert torch.equal(drawing, example.image)
+            alike += 1
+    assert alike > 10
+
+
+def test_a_drawing_has_its_own_colours_on_white(emoji_set):
+    source = SceneSource(emoji_set, size=48, drawn=True)
+    for index in range(40):
+        corners = source.example(index).image[3:, [0, 0, -1, -1], [0, -1, 0, -1]]
+        assert (corners == 255).all(dim=0).sum() >= 3

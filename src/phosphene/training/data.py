@@ -39,6 +39,7 @@ class View:
         channels: 1 grey, 3 RGB, 4 RGBA.
         drawings: Show the drawings of an emoji set one by one, instead of composed scenes.
         plain_share: Of composed scenes, that show one object alone, large, on white.
+        drawn: Give with each composed scene the plain drawing of it, as further channels.
         classes: Only these folders, or subgroups of an emoji set; all if empty.
         styles: Only these drawing styles of an emoji set; all if empty.
     """
@@ -46,6 +47,7 @@ class View:
     channels: int = 3
     drawings: bool = False
     plain_share: float = 0.0
+    drawn: bool = False
     classes: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
 
@@ -86,13 +88,16 @@ def open_source(
             return DrawingSource(
                 path, size, split, view.channels, classes=view.classes, styles=view.styles
             )
-        plain = _plain(size, replace(view, plain_share=0.0), "scenes")
-        return SceneSource(path, plain, seed, split, siblings, view.plain_share)
+        plain = _plain(size, replace(view, plain_share=0.0, drawn=False), "scenes")
+        share, drawn = view.plain_share, view.drawn
+        return SceneSource(path, plain, seed, split, siblings, share, drawn=drawn)
     shards = sorted(path.glob("*.tar"))
     if shards:
         return ShardSource(shards, _plain(size, view, "shards"), split)
-    if view.styles or view.drawings or view.plain_share:
-        raise RecipeError(f"{name!r} is no emoji set; leave out drawings, styles and plain_share")
+    if view.styles or view.drawings or view.plain_share or view.drawn:
+        raise RecipeError(
+            f"{name!r} is no emoji set; leave out drawings, styles, plain_share and sketches"
+        )
     return FolderSource(path, size, split, view.channels, view.classes)
 
 

@@ -84,6 +84,8 @@ class SceneSource:
         siblings: Consecutive scenes that share their objects but for style, ground and wording: for
             contrast, which otherwise learns to look at objects alone.
         plain_share: Of the scenes, that show one object alone, large and as it was drawn, on white.
+        drawn: Give with each scene the plain drawing of it, as three further channels: the same
+            objects in the same places, in their own colours, on white.
     Raises:
         RecipeError: no set at `root`, unknown split, a split without concepts, or a size
                 outside 8 to 4096.
@@ -97,6 +99,8 @@ class SceneSource:
         split: str = "train",
         siblings: int = 1,
         plain_share: float = 0.0,
+        *,
+        drawn: bool = False,
     ) -> None:
         demand_split(split, size)
         everything = read_subjects(root)
@@ -112,6 +116,7 @@ class SceneSource:
         if not self.subjects:
             raise RecipeError(f"the set at {str(root)!r} has no concepts in split {split!r}")
         self.size, self.siblings, self.plain_share = size, siblings, plain_share
+        self.drawn = drawn
         self._rng = Rng((seed,)).fork("scene")
         self._cast_rng = Rng((seed,)).fork("cast")
         self._shelf = SpriteShelf(root)
@@ -133,6 +138,8 @@ class SceneSource:
         pixels = np.array(image)
         if scene.rendering is not None:
             pixels = render(scene.rendering, pixels, dice)
+        if self.drawn:
+            pixels = np.concatenate([pixels, self._drawing(scene)], axis=2)
         tensor = torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
         return Example(tensor, describe(scene, dice), scene.figures[0].subject.name)
 
@@ -142,6 +149,13 @@ class SceneSource:
         sprite = self._shelf.sprite(style, subject.name).image
         _paste(canvas, sprite, Figure(subject, style, 0.9, 0.5, 0.5))
         return torch.from_numpy(np.array(canvas)).permute(2, 0, 1).contiguous()
+
+    def _drawing(self, scene: Scene) -> UInt8[np.ndarray, "h w 3"]:
+        """What there is in a scene, as it was drawn."""
+        canvas = Image.new("RGB", (self.size, self.size), "white")
+        for figure in scene.figures:
+            _paste(canvas, self._shelf.sprite(figure.style, figure.subject.name).image, figure)
+        return np.array(canvas)
 
     def _plan(self, dice: Random, cast: Random) -> Scene:
         """Choose the objects with `cast`, everything else with `dice`."""

@@ -8,7 +8,7 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import LatentDiffusionConfig, read, stacked
-from tests.families.diffusion.toys import TINY, flow, say
+from tests.families.diffusion.toys import SHOWN, TINY, flow, say
 from tests.reader import Reader
 
 
@@ -41,6 +41,24 @@ def test_everything_it_is_given_matters() -> None:
     ]
     for other in others:
         assert not torch.allclose(network(*other), velocity, atol=1e-4)
+
+
+def test_one_that_is_shown_a_sketch_sees_it() -> None:
+    network, x, sigma = flow(**SHOWN), Rng((0,)).normal(4, 4, 4), torch.tensor([0.5])
+    words, shown = read(Reader(), ["red fox"], 4), Rng((1,)).normal(4, 4, 4)
+    velocity = network(x, sigma, words._replace(sketch=shown))
+    assert velocity.shape == x.shape
+    unlike = network(x, sigma, words._replace(sketch=shown.flip(3)))
+    assert not torch.allclose(unlike, velocity, atol=1e-4)
+    blank = network(x, sigma, words._replace(sketch=torch.zeros_like(shown)))
+    assert torch.equal(network(x, sigma, words), blank)
+
+
+def test_sketches_are_stacked_with_their_words() -> None:
+    shown = Rng((1, 2)).normal(4, 4, 4)
+    both = [say(1.0)._replace(sketch=row[None]) for row in shown]
+    assert torch.equal(stacked(both).sketch, shown)
+    assert stacked([say(1.0), say(2.0)]).sketch is None
 
 
 def test_words_do_not_depend_on_their_neighbours() -> None:

@@ -13,7 +13,7 @@ from phosphene.core.protocols import Commission, Illustrator
 from phosphene.core.rng import Rng
 from phosphene.core.weights import save_weights
 from phosphene.families.diffusion.latent import LatentDiffusion, build
-from tests.families.diffusion.toys import autoencoder, flow, painter
+from tests.families.diffusion.toys import SHOWN, autoencoder, flow, painter, sketchbook, sketches
 from tests.reader import Reader
 
 RNG = Rng((5,), "/test")
@@ -131,6 +131,37 @@ def test_it_is_built_from_its_weights(tmp_path) -> None:
     built = build(made.state_dict(), made.config.to_dict(), Shelf(**parts))
     assert torch.equal(painted(built, asked()), painted(painter(), asked()))
     save_weights(tmp_path / "a.safetensors", made.state_dict(), made.config.to_dict())
+
+
+def test_what_it_is_shown_shows_and_the_seed_chooses_it() -> None:
+    model = LatentDiffusion(flow(**SHOWN), autoencoder(), Reader(), sketches())
+    first = painted(model, asked())
+    assert torch.equal(painted(model, asked()), first)
+    mute = LatentDiffusion(model.flow, model.autoencoder, Reader())
+    assert not torch.equal(painted(mute, asked()), first)
+    model.sketches.book.embeddings.fill_(1)  # names that are all alike leave it to the seed
+    one, other = (model.sketch("a red fox", Rng((seed,), "/test")) for seed in (1, 2))
+    assert not torch.equal(one, other)
+    assert model.sketch(" ", RNG) is None
+
+
+def test_words_and_what_to_avoid_are_shown_the_same_sketch() -> None:
+    """So that guidance leads away from words, not from what is shown."""
+    model = LatentDiffusion(flow(**SHOWN), autoencoder(), Reader(), sketches())
+    terms, unsaid = model._read(asked(("a ", 1.0), ("red", 2.0), (" fox", 1.0)), RNG)
+    assert len(terms) == 2
+    for term in terms:
+        assert torch.equal(term.words.sketch, unsaid.sketch)
+
+
+def test_one_that_paints_after_sketches_is_built_with_its_book() -> None:
+    made = flow(**SHOWN)
+    parts = {"tiny-vqgan": autoencoder(), "tiny-text": Reader(), "tiny-book": sketchbook()}
+    built = build(made.state_dict(), made.config.to_dict(), Shelf(**parts))
+    whole = LatentDiffusion(made, autoencoder(), Reader(), sketches())
+    assert torch.equal(painted(built, asked()), painted(whole, asked()))
+    with pytest.raises(CheckpointError, match="'tiny-book' is no sketchbook"):
+        build(made.state_dict(), made.config.to_dict(), Shelf(**{**parts, "tiny-book": Reader()}))
 
 
 def test_parts_that_are_none_are_refused() -> None:

@@ -10,14 +10,14 @@ from torch import Tensor
 from phosphene.core.protocols import Learner
 from phosphene.core.rng import Rng
 from phosphene.core.team import ALONE, Team
-from phosphene.families.diffusion.flow import read
+from phosphene.families.diffusion.flow import LatentDiffusionConfig, read
 from phosphene.families.diffusion.training import (
     LatentDiffusionLearner,
     LatentDiffusionTraining,
 )
 from phosphene.training.checkpoint import load_state, save_state
 from phosphene.training.loop import Temperate
-from tests.families.diffusion.toys import TINY, autoencoder
+from tests.families.diffusion.toys import SHOWN, TINY, autoencoder
 from tests.families.tokens.test_training import digest
 from tests.pair import Pair
 from tests.reader import Reader
@@ -29,6 +29,13 @@ WORDS = ("red", "green", "blue", "grey")
 def learner(seed: int = 0, team: Team = ALONE, **settings: Any) -> LatentDiffusionLearner:
     made = LatentDiffusionTraining(**{"warmup_steps": 1, **settings})
     return LatentDiffusionLearner(TINY, made, autoencoder(), Reader(), Rng((seed,)), team)
+
+
+def shown(team: Team = ALONE, **settings: Any) -> LatentDiffusionLearner:
+    """One that paints after sketches."""
+    config = LatentDiffusionConfig(**{**TINY.to_dict(), **SHOWN})
+    made = LatentDiffusionTraining(**{"warmup_steps": 1, **settings})
+    return LatentDiffusionLearner(config, made, autoencoder(), Reader(), Rng((0,)), team)
 
 
 def batch(count: int = 8) -> dict[str, Any]:
@@ -91,12 +98,42 @@ def test_unsaid_captions_are_empty() -> None:
     assert digest(one.state()) == digest(other.state())
 
 
-def test_it_continues_bit_for_bit(tmp_path) -> None:
-    whole = learner()
+def drawn(count: int = 8) -> dict[str, Any]:
+    """Codes with the sketches below them that they are like, but for their sign."""
+    data = batch(count)
+    return {**data, "codes": torch.cat([data["codes"], 2 - data["codes"]], dim=1)}
+
+
+def test_it_learns_to_paint_after_a_sketch() -> None:
+    """No caption is left, so only the sketch tells; and it tells the opposite."""
+    student, total = shown(learning_rate=3e-3, unsaid_prob=1.0, unshown_prob=0.2), 200
+    for index in range(total):
+        student.step(drawn(32), index, total, RNG.fork(index))
+    flow, codes = student.average, drawn(4)["codes"].float()
+    x, sigma = RNG.fork("x").normal(4, 4, 4).expand(4, 4, 4, 4), torch.full((4,), 0.95)
+    words = read(Reader(), [""] * 4, TINY.text_length)
+    told = words._replace(sketch=flow.normalised(codes[:, 4:]))
+    clean = x - 0.95 * flow(x, sigma, told)
+    far = torch.cdist(clean.flatten(1), flow.normalised(codes[:, :4]).flatten(1))
+    assert far.argmin(dim=1).tolist() == [0, 1, 2, 3]
+
+
+def test_some_are_shown_nothing() -> None:
+    student = shown(unshown_prob=0.5)
+    sketch = torch.ones(512, 4, 4, 4)
+    told = student._told(batch(512)["captions"], sketch, RNG)
+    assert told.sketch is not None
+    assert float(told.sketch.mean()) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize(("make", "batch"), [(learner, batch), (shown, drawn)])
+def test_it_continues_bit_for_bit(tmp_path, make, batch) -> None:
+    whole = make()
     for index in range(4):
         whole.step(batch(), index, 6, RNG.fork(index))
     save_state(tmp_path / "state", whole.state())
-    resumed = learner(seed=9)
+    resumed = make()
+    resumed.step(batch(), 0, 6, RNG)
     resumed.load_state(load_state(tmp_path / "state"))
     for index in (4, 5):
         whole.step(batch(), index, 6, RNG.fork(index))
@@ -119,6 +156,9 @@ def test_a_sheet_shows_pictures_and_what_is_painted_of_their_captions() -> None:
     sheet = student.preview({"images": images, "captions": ("red", "blue")}, RNG)
     assert sheet.shape == (4, 3, 16, 16)
     assert sheet.abs().max() <= 1
+    after = torch.cat([images, images.flip(3)], dim=1)
+    sheet = shown().preview({"images": after, "captions": ("red", "blue")}, RNG)
+    assert sheet.shape == (4, 3, 16, 16)
 
 
 def test_it_encodes_to_what_it_learns_from() -> None:
@@ -126,11 +166,20 @@ def test_it_encodes_to_what_it_learns_from() -> None:
     codes = learner().encode(images)
     assert codes.shape == (2, 4, 4, 4)
     assert codes.dtype is torch.float16
+    both = shown().encode(torch.cat([images, images.flip(0)], dim=1))
+    assert torch.equal(both, torch.cat([codes, codes.flip(0)], dim=1))
 
 
 def learnt(team: Team) -> dict[str, Any]:
-    student, logs = learner(team=team), []
-    whole = batch()
+    return _learnt(learner(team=team), batch(), team)
+
+
+def learnt_after_sketches(team: Team) -> dict[str, Any]:
+    return _learnt(shown(team), drawn(), team)
+
+
+def _learnt(student: LatentDiffusionLearner, whole: dict[str, Any], team: Team) -> dict[str, Any]:
+    logs = []
     part = {
         "codes": team.rows(whole["codes"]),
         "captions": tuple(WORDS[i % 4] for i in team.rows(torch.arange(8)).tolist()),
@@ -145,9 +194,10 @@ def flat(module: torch.nn.Module) -> Tensor:
     return torch.cat([value.detach().float().flatten() for value in module.state_dict().values()])
 
 
-def test_two_processes_learn_what_one_does(pair: Pair) -> None:
-    alone, (first, second) = learnt(ALONE), pair(learnt)
-    start = flat(learner().flow)
+@pytest.mark.parametrize(("learn", "make"), [(learnt, learner), (learnt_after_sketches, shown)])
+def test_two_processes_learn_what_one_does(pair: Pair, learn, make) -> None:
+    alone, (first, second) = learn(ALONE), pair(learn)
+    start = flat(make().flow)
     for key in ("flow", "average"):
         assert torch.equal(first[key], second[key]), key
         # bf16 rounds a batch of four otherwise than one of eight

@@ -43,17 +43,27 @@ class Reader(Protocol):
 
 
 class Words(NamedTuple):
-    """What a network is told: each word's state, and the sentence's."""
+    """What a network is told: each word's state, the sentence's, and what it is shown with them.
+
+    Args:
+        sketch: Normalised codes of a plain drawing of it; None, or zeros, shows none.
+    """
 
     states: Float[Tensor, "b n d"]
     sentence: Float[Tensor, "b e"]
+    sketch: Float[Tensor, "b d h w"] | None = None
 
 
 def stacked(words: Sequence[Words]) -> Words:
-    """All of them, one below the other; shorter ones padded with zeros."""
+    """All of them, one below the other; shorter ones padded with zeros.
+
+    Either all come with a sketch, or none.
+    """
     longest = max(each.states.shape[1] for each in words)
     states = [F.pad(each.states, (0, 0, 0, longest - each.states.shape[1])) for each in words]
-    return Words(torch.cat(states), torch.cat([each.sentence for each in words]))
+    shown = [each.sketch for each in words if each.sketch is not None]
+    sentences = torch.cat([each.sentence for each in words])
+    return Words(torch.cat(states), sentences, torch.cat(shown) if shown else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +81,7 @@ class LatentDiffusionConfig:
         text_length: Words that every sentence is padded to; longer ones keep their length.
         autoencoder: Name of the model whose codes these are.
         text: Name of the text network: a perceptor, whose sentences lie where pictures do.
+        sketches: Name of the sketchbook whose drawings it paints after; empty for none.
     """
 
     resolution: int = 128
@@ -85,6 +96,7 @@ class LatentDiffusionConfig:
     text_length: int = 16
     autoencoder: str = "emoji-vqgan"
     text: str = "emoji-clip"
+    sketches: str = ""
 
     def __post_init__(self) -> None:
         """Check the ranges, since configs come from files.
@@ -96,6 +108,9 @@ class LatentDiffusionConfig:
             if name in ("autoencoder", "text"):
                 if not isinstance(value, str) or not value:
                     raise RecipeError(f"latent diffusion {name} should be the name of a model")
+            elif name == "sketches":
+                if not isinstance(value, str):
+                    raise RecipeError("latent diffusion sketches should be a sketchbook's name")
             elif type(value) is not int or not 1 <= value <= MOST:
                 raise RecipeError(
                     f"latent diffusion {name} is {str(value)[:40]}; "
@@ -130,7 +145,7 @@ def transformer_of(config: LatentDiffusionConfig) -> SD3Transformer2DModel:
     return SD3Transformer2DModel(
         sample_size=config.latent_size,
         patch_size=config.patch_size,
-        in_channels=config.latent_channels,
+        in_channels=config.latent_channels * (2 if config.sketches else 1),
         out_channels=config.latent_channels,
         num_layers=config.layers,
         attention_head_dim=config.width // config.heads,
@@ -164,6 +179,9 @@ class Flow(nn.Module):
         self, x: Float[Tensor, "b d h w"], sigma: Float[Tensor, " b"], words: Words
     ) -> Float[Tensor, "b d h w"]:
         """Velocity at noised, normalised codes, in float32."""
+        if self.config.sketches:
+            sketch = torch.zeros_like(x) if words.sketch is None else words.sketch.to(x)
+            x = torch.cat([x, sketch], dim=1)
         velocity: Tensor = self.transformer(
             x.to(self.dtype),
             encoder_hidden_states=words.states.to(self.dtype),

@@ -26,19 +26,31 @@ from phosphene.families.diffusion.flow import (
     read,
 )
 from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guided, sample
+from phosphene.families.diffusion.sketching import Book, Sketches
 from phosphene.nn.guidance import terms_of
 
 STEPS, GUIDANCE_SCALE, SAMPLER = 16, 4.0, "euler"
 
 
 class LatentDiffusion(nn.Module):
-    """A trained flow with its autoencoder and its text network: words to pictures."""
+    """A trained flow with its autoencoder and its text network: words to pictures.
 
-    def __init__(self, flow: Flow, autoencoder: Autoencoder, text: Reader) -> None:
+    Args:
+        sketches: Draws what the flow paints after, if it does.
+    """
+
+    def __init__(
+        self,
+        flow: Flow,
+        autoencoder: Autoencoder,
+        text: Reader,
+        sketches: Sketches | None = None,
+    ) -> None:
         super().__init__()
         self.flow = flow
         self.autoencoder = autoencoder
         self.text = text
+        self.sketches = sketches
         side = flow.config.resolution
         self.habits = Habits(
             height=side, width=side, steps=STEPS, guidance_scale=GUIDANCE_SCALE, sampler=SAMPLER
@@ -69,8 +81,7 @@ class LatentDiffusion(nn.Module):
         """Paint one picture; see `core.protocols.Illustrator`."""
         self.check(commission)
         sampling = self._sampling(commission)
-        terms = [Term(self.read(text), weight) for text, weight in terms_of(commission.spans)]
-        unsaid = self.read(commission.negative_prompt)
+        terms, unsaid = self._read(commission, rng)
         for moment in sample(self.flow, terms, unsaid, rng, sampling):
             images = self.decode(moment.clean)
             if moment.index == moment.total - 1 and commission.mask is not None:
@@ -80,13 +91,31 @@ class LatentDiffusion(nn.Module):
     def told(self, commission: Commission) -> "Listener":
         """The denoiser that leads to what is asked for."""
         self.check(commission)
-        terms = [Term(self.read(text), weight) for text, weight in terms_of(commission.spans)]
-        unsaid = self.read(commission.negative_prompt)
+        terms, unsaid = self._read(commission, None)
         return Listener(self, terms, unsaid, commission.guidance_scale)
 
     def read(self, prompt: str) -> Words:
         """What the network is told of a prompt."""
         return read(self.text, [prompt], self.flow.config.text_length)
+
+    def _read(self, commission: Commission, rng: Rng | None) -> tuple[list[Term], Words]:
+        """What it is told, and what it is told of nothing: both with the same sketch."""
+        sketch = self.sketch(commission.prompt, rng)
+        told = [
+            Term(self.read(text)._replace(sketch=sketch), weight)
+            for text, weight in terms_of(commission.spans)
+        ]
+        return told, self.read(commission.negative_prompt)._replace(sketch=sketch)
+
+    def sketch(self, prompt: str, rng: Rng | None) -> Float[Tensor, "1 d h w"] | None:
+        """Normalised codes of the drawing that it paints a prompt after, if it does.
+
+        Args:
+            rng: Whose seed chooses it; the nearest one without.
+        """
+        if self.sketches is None or not prompt.strip():
+            return None
+        return self.encode(self.sketches.draw(prompt, rng))
 
     @torch.no_grad()
     def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:
@@ -169,4 +198,10 @@ def build(
             f"{flow.config.autoencoder!r} and {flow.config.text!r} are no autoencoder and text "
             "network with sentences, which latent diffusion is made of"
         )
-    return LatentDiffusion(flow.requires_grad_(False).eval(), autoencoder, text)
+    sketches, side = None, flow.config.resolution
+    if flow.config.sketches:
+        book = shelf.model(flow.config.sketches)
+        if not isinstance(book, Book):
+            raise CheckpointError(f"{flow.config.sketches!r} is no sketchbook to paint after")
+        sketches = Sketches(book, autoencoder, lambda texts: text.tokens(texts)[0], side)
+    return LatentDiffusion(flow.requires_grad_(False).eval(), autoencoder, text, sketches)

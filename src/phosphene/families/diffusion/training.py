@@ -4,11 +4,12 @@ Loss (Liu et al. 2022, "Flow Straight and Fast"; times as Esser et al. 2024, sec
 
     | v(x_sigma, sigma, words) - (e - x0) |^2,   sigma = sigmoid(u), u ~ N(m, s^2)
 
-A share of the captions is left empty, for guidance (Ho & Salimans 2022). Pictures are encoded
+A share of the captions is left empty, for guidance (Ho & Salimans 2022), and of the sketches, so
+that it paints without them, too. A sketch is the plain drawing of its picture. Pictures are encoded
 once, by `encode`; the batches hold codes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ from phosphene.families.diffusion.sampling import Sampling, Term, sample
 from phosphene.nn.averaging import follow
 from phosphene.nn.schedules import trapezoid_rate
 
+RGB = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatentDiffusionTraining:
@@ -41,6 +44,7 @@ class LatentDiffusionTraining:
         decay_start: Fraction of the run after which rates fall.
         noise_mean, noise_deviation: Of u, the logit of sigma. Words say most where noise is most.
         unsaid_prob: Share of captions that are left empty.
+        unshown_prob: Share of examples without sketch, of a network that paints after some.
         ema: Decay of the averaged weights that are shipped.
         num_examples: Pictures that are encoded, once, and learnt from again and again; fewer where
             the data has fewer.
@@ -52,6 +56,7 @@ class LatentDiffusionTraining:
     noise_mean: float = 1.2
     noise_deviation: float = 1.2
     unsaid_prob: float = 0.1
+    unshown_prob: float = 0.1
     ema: float = 0.999
     num_examples: int = 60_000
 
@@ -85,20 +90,20 @@ class LatentDiffusionLearner:
 
     @torch.no_grad()
     def encode(self, images: UInt8[Tensor, "b c h w"]) -> Float[Tensor, "b d rows columns"]:
-        """Pictures to what is learnt from, in half precision."""
-        return self.autoencoder.encode(from_uint8(images)).data.half()
+        """Pictures, and below them their drawings, to what is learnt from, in half precision."""
+        parts = parts_of(from_uint8(images), RGB)
+        return torch.cat([self.autoencoder.encode(part).data for part in parts], dim=1).half()
 
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
         """Learn from `batch["codes"]` and `batch["captions"]`; returns the loss."""
         s, rng = self.settings, rng.part_of(self.team)
+        codes, *drawn = parts_of(batch["codes"], self.flow.config.latent_channels)
         if index == 0:
-            self._measure(batch["codes"])
-        x0 = self.flow.normalised(batch["codes"])
+            self._measure(codes)
+        x0 = self.flow.normalised(codes)
         noise = rng.fork("noise").normal(*x0.shape)[0]
         sigma = self._sigmas(len(x0), rng.fork("sigma"))
-        unsaid = rng.fork("unsaid").uniform(len(x0))[0] < s.unsaid_prob
-        said = ["" if no else text for no, text in zip(unsaid, batch["captions"], strict=True)]
-        words = read(self.text, said, self.flow.config.text_length)
+        words = self._told(batch["captions"], self.flow.normalised(drawn[0]) if drawn else x0, rng)
         x = x0 + sigma.view(-1, 1, 1, 1) * (noise - x0)
         with torch.autocast("cpu", torch.bfloat16):
             velocity = self.flow(x, sigma, words)
@@ -108,6 +113,19 @@ class LatentDiffusionLearner:
         follow(self.average, self.flow, s.ema, index)
         (shared,) = self.team.means([float(loss.detach())])
         return {"loss": shared, "grad_norm": norm, "rate": rate * self.rate_scale}
+
+    def _told(self, captions: Sequence[str], sketch: Tensor, rng: Rng) -> Words:
+        """What is said of each example, its caption or nothing, and shown, its sketch or none."""
+        s = self.settings
+        unsaid = rng.fork("unsaid").uniform(len(sketch))[0] < s.unsaid_prob
+        words = read(self.text, captions, self.flow.config.text_length)
+        blank = read(self.text, [""], words.states.shape[1])
+        states = torch.where(unsaid[:, None, None], blank.states, words.states)
+        sentence = torch.where(unsaid[:, None], blank.sentence, words.sentence)
+        if not self.flow.config.sketches:
+            return Words(states, sentence)
+        unshown = rng.fork("unshown").uniform(len(sketch))[0] < s.unshown_prob
+        return Words(states, sentence, sketch * ~unshown.view(-1, 1, 1, 1))
 
     def _sigmas(self, count: int, rng: Rng) -> Float[Tensor, " b"]:
         """Logit-normal noise, one from each of equal shares of its range.
@@ -149,11 +167,13 @@ class LatentDiffusionLearner:
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
         """Pictures, and what the averaged weights paint of their captions, by fixed seeds."""
-        images = from_uint8(batch["images"])
+        images, *drawn = parts_of(from_uint8(batch["images"]), RGB)
         length, captions = self.flow.config.text_length, batch["captions"]
         words, unsaid = read(self.text, captions, length), read(self.text, [""], length)
-        unsaid = Words(*(part.expand(len(images), *part.shape[1:]) for part in unsaid))
         seeds = Rng(tuple(range(len(images))), "/preview")
+        shown = self.average.normalised(self.autoencoder.encode(drawn[0]).data) if drawn else None
+        states, sentence = (part.expand(len(images), *part.shape[1:]) for part in unsaid[:2])
+        words, unsaid = words._replace(sketch=shown), Words(states, sentence, shown)
         with torch.autocast("cpu", torch.bfloat16):
             *_, last = sample(self.average, [Term(words)], unsaid, seeds, Sampling())
         painted = self.autoencoder.decode(self.average.codes(last.clean)).clamp(-1, 1)
@@ -178,6 +198,11 @@ class LatentDiffusionLearner:
     def export(self) -> tuple[nn.Module, dict[str, Any]]:
         """The averaged network and its config."""
         return self.average, self.flow.config.to_dict()
+
+
+def parts_of(stack: Tensor, channels: int) -> tuple[Tensor, ...]:
+    """A picture, and its drawing if there is one below it."""
+    return stack.chunk(stack.shape[1] // channels, dim=1)
 
 
 @torch.no_grad()
