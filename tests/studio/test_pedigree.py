@@ -6,9 +6,12 @@ import pytest
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.latent import Space
+from phosphene.explore.breed import likeness
+from phosphene.explore.family_tree import Nursery
 from phosphene.studio.craft import Painted
 from phosphene.studio.pedigree import completed, family_of
 from phosphene.studio.recipe import Breed, Edit
+from phosphene.studio.replay import replay
 from phosphene.studio.run import run
 from tests.studio.gan_kinds import save_kind
 
@@ -152,3 +155,48 @@ def test_parents_of_different_models_or_spaces(zoo, folder):
     eve = saved(litter(other, layout="files", space="w"), zoo, folder / "eve.png")
     with pytest.raises(RecipeError, match="was bred in w"):
         completed(litter(None, parents=(bob, eve)), zoo)
+
+
+@pytest.mark.parametrize("arch", ["dcgan", "biggan", "stylegan2"])
+def test_without_stars_taste_changes_nobody(zoo, folder, arch):
+    model = save_kind(folder, arch)
+    plain, _ = completed(litter(model, children=3), zoo)
+    for fields in ({"siblings": 5}, {"siblings": 5, "shown": ("1", "2")}, {"liked": ("1",)}):
+        same, _ = completed(litter(model, children=3, **fields), zoo)
+        assert (same.born, same.family) == (plain.born, plain.family)
+
+
+@pytest.mark.parametrize("arch", ["dcgan", "biggan", "stylegan2"])
+def test_taste_chooses_among_siblings_who_is_like_the_starred(zoo, folder, arch):
+    model = save_kind(folder, arch)
+    asked = litter(model, children=6, siblings=8, liked=("21",), shown=("22", "23"), mutation=0.6)
+    recipe, stock = completed(asked, zoo)
+    tree = family_of(recipe)
+    assert [m.id for m in tree.members] == ["3", "8", *recipe.born]  # and not who was judged
+    seeds = [tree.member(name).seed for name in recipe.born]
+    assert recipe.all_seeds() == tuple(seeds)
+    assert [(seed - 5) % 6 for seed in seeds] == list(range(6))
+    assert seeds != [5, 6, 7, 8, 9, 10]
+    plain, _ = completed(asked.model_copy(update={"liked": ()}), zoo)
+    star = stock.founder(21, {})
+
+    def nearness(bred):
+        nursery = Nursery(family_of(bred), stock.founder, stock.centre)
+        return sum(likeness(nursery.genes(n), star, stock.centre) for n in bred.born)
+
+    assert nearness(recipe) > nearness(plain)
+    assert completed(asked, zoo)[0] == recipe  # the same each time
+
+
+def test_taste_is_learnt_from_pictures_too(zoo, folder, tmp_path):
+    model = save_kind(folder, "stylegan2")
+    star = saved(litter(model, layout="files"), zoo, tmp_path / "star.png")
+    asked = litter(model, siblings=4, liked=(star,), layout="files")
+    recipe, _ = completed(asked, zoo)
+    assert len(family_of(recipe).members) == 4
+    other = save_kind(folder, "biggan")
+    with pytest.raises(RecipeError, match="different models"):
+        completed(litter(other, siblings=4, liked=(star,)), zoo)
+    for step in run(asked, zoo):
+        assert step.artifact.manifest.seed == recipe.all_seeds()[step.index]
+        assert replay(step.artifact, zoo).identical

@@ -1,7 +1,7 @@
 """References to pictures of the gallery: wherever a file may be named, and nowhere a path."""
 
 from phosphene.studio.recipe_text import parse_recipe
-from phosphene.studio.references import file_name, is_id, referenced, with_files
+from phosphene.studio.references import descended_from, file_name, is_id, referenced, with_files
 from tests.studio.studios import wanted
 
 A, B = "a" * 64, "0" * 63 + "b"
@@ -46,3 +46,13 @@ def test_ids_are_nobodys_path():
     for wrong in ("", A[:-1], A + "a", A.upper(), "../" + A[3:], A[:-1] + "/", A + "\n"):
         assert not is_id(wrong), wrong
     assert file_name(A) == f"{A}.png"
+
+
+def test_who_is_only_liked_is_no_parent():
+    fields = {"parents": ["7", f"artifact:{A}"], "liked": f"artifact:{B}", "siblings": 4}
+    breed = parse_recipe({"kind": "breed", **fields})
+    assert sorted(referenced(breed)) == sorted([A, B])
+    assert descended_from(breed) == [A]
+    assert with_files(breed).liked == (f"{B}.png",)
+    paint = wanted("fox", init_image=f"artifact:{B}")
+    assert descended_from(paint) == [B]

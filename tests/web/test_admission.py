@@ -75,6 +75,8 @@ def test_what_is_closed():
         lambda x: {"kind": "walk", "features": x},
         lambda x: {"kind": "breed", "parents": ["1", x]},
         lambda x: {"kind": "breed", "parents": ["1", "2"], "tree": x},
+        lambda x: {"kind": "breed", "parents": ["1", "2"], "liked": [x]},
+        lambda x: {"kind": "breed", "parents": ["1", "2"], "shown": [x]},
         lambda x: {"kind": "edit", "source": x, "directions": ["pc0:1"]},
         lambda x: {
             "kind": "edit",

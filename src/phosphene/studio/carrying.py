@@ -26,7 +26,7 @@ from phosphene.studio.job_events import tell, thin_out
 from phosphene.studio.leases import Held, LeaseLost, Pace
 from phosphene.studio.manifest import Manifest
 from phosphene.studio.recipe import Imagine, Recipe, Train
-from phosphene.studio.references import file_name, referenced, with_files
+from phosphene.studio.references import descended_from, file_name, referenced, with_files
 from phosphene.studio.run import run
 from phosphene.studio.store import PREVIEW_SIDE, webp
 from phosphene.studio.studio import Studio
@@ -51,7 +51,7 @@ class Reporter:
 
     Args:
         recipe: Of the job, as it was carried out.
-        parents: Pictures of the gallery that it names.
+        parents: Pictures of the gallery that its own come from.
     """
 
     def __init__(self, studio: Studio, held: Held, recipe: Recipe, parents: list[str]) -> None:
@@ -162,10 +162,10 @@ def carry_out(
     """
     asked = job.parsed()
     recipe, folder = with_files(asked), studio.store.run_of(job.id)
-    reporter = Reporter(studio, held, recipe, referenced(asked))
+    reporter = Reporter(studio, held, recipe, descended_from(asked))
 
     def go() -> None:
-        inputs = _lay_out(studio, reporter.parents, folder)
+        inputs = _lay_out(studio, referenced(asked), folder)
         keeps_files = recipe.leaves_files or isinstance(recipe, Imagine | Train)
         going = run(recipe, zoo, device, folder if keeps_files else None, resume=True)
         # names of pictures mean those that lie there; a training's data are where they are

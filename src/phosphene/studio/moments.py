@@ -9,7 +9,7 @@ from phosphene.core.image_files import open_pil
 from phosphene.studio.entry import Entry, columns_of, reencoded
 from phosphene.studio.job_events import preview_of
 from phosphene.studio.recipe import Painting
-from phosphene.studio.references import referenced
+from phosphene.studio.references import descended_from
 from phosphene.studio.store import sha256
 from phosphene.studio.studio import Studio
 
@@ -43,5 +43,5 @@ def keep_moment(studio: Studio, job: str, event: int) -> Entry:
     }
     studio.store.put(png)
     with studio.database.writing() as connection:
-        studio.gallery.insert(connection, columns, parents_of=referenced(recipe))
+        studio.gallery.insert(connection, columns, parents_of=descended_from(recipe))
     return studio.gallery.get(str(columns["id"]))

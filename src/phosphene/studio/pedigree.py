@@ -6,11 +6,14 @@ Afterwards the recipe needs no other file: it replays when the parents' pictures
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from phosphene.core.errors import RecipeError
 from phosphene.core.latent import Space
-from phosphene.explore.family_tree import FamilyTree, Individual
+from phosphene.explore.breed import Genes
+from phosphene.explore.family_tree import FamilyTree, Individual, Nursery
+from phosphene.explore.taste import Taste, learnt
 from phosphene.studio.ancestry import Origin, is_seed, named, origin_of, read_tree
 from phosphene.studio.recipe import Breed
 from phosphene.studio.stock import RICHER, Stock, open_stock
@@ -41,15 +44,16 @@ def completed(recipe: Breed, zoo: Zoo, device: str = "cpu") -> tuple[Breed, Stoc
     names = {member.id for member in tree.members} if tree else set[str]()
     origins = {
         entry: origin_of(entry, zoo, device)
-        for entry in recipe.parents
+        for entry in dict.fromkeys((*recipe.parents, *recipe.liked, *recipe.shown))
         if entry not in names and not is_seed(entry)
     }
     model = _model(recipe, tree, origins)
     space = _space(recipe, tree, origins)
     stock = open_stock(model, zoo, device, space, recipe.psi)
     whole = FamilyTree(model, tree.members if tree else (), str(stock.space))
-    for origin in origins.values():
-        whole = whole.join(FamilyTree(model, origin.tree.members, whole.space))
+    for entry in recipe.parents:
+        if entry in origins:
+            whole = whole.join(FamilyTree(model, origins[entry].tree.members, whole.space))
     parents = []
     for number, entry in enumerate(recipe.parents):
         if entry in names or entry in origins:
@@ -60,13 +64,51 @@ def completed(recipe: Breed, zoo: Zoo, device: str = "cpu") -> tuple[Breed, Stoc
         parents.append(founder.id)
     _demand_classes(recipe, stock)
     born = []
-    for child in _children(recipe, parents):
+    taste = _taste(recipe, tree, origins, stock)
+    for litter in _children(recipe, parents):
+        child = _chosen(litter, whole, taste, stock)
         whole = whole.join(FamilyTree(model, (*whole.members, child), whole.space))
         born.append(child.id)
     filled = {"model": model, "family": json.loads(whole.to_json()), "born": tuple(born)}
     if recipe.space is None:
         filled["space"] = whole.space
     return recipe.model_copy(update=filled), stock
+
+
+def _taste(
+    recipe: Breed, tree: FamilyTree | None, origins: dict[str, Origin], stock: Stock
+) -> Taste | None:
+    """What is liked, learnt from pictures that do not get into the family."""
+    if recipe.siblings == 1 or not recipe.liked:
+        return None
+
+    def genes(entry: str) -> Genes:
+        if entry in origins:
+            known, name = origins[entry].tree, origins[entry].name
+        elif tree is not None and entry in {member.id for member in tree.members}:
+            known, name = tree, entry
+        else:
+            return stock.founder(int(entry), {})
+        return _nursery(FamilyTree(stock.model, known.members, str(stock.space)), stock).genes(name)
+
+    liked = [genes(entry) for entry in dict.fromkeys(recipe.liked)]
+    others = [genes(e) for e in dict.fromkeys(recipe.shown) if e not in recipe.liked]
+    return learnt(liked, others, stock.centre)
+
+
+def _chosen(
+    litter: list[Individual], whole: FamilyTree, taste: Taste | None, stock: Stock
+) -> Individual:
+    """The one of a litter that is liked best; without taste the first."""
+    if taste is None:
+        return litter[0]
+    family = FamilyTree(whole.model, (*whole.members, *litter), whole.space)
+    nursery = _nursery(family, stock)
+    return litter[taste.best([nursery.genes(sibling.id) for sibling in litter])]
+
+
+def _nursery(tree: FamilyTree, stock: Stock) -> Nursery:
+    return Nursery(tree, stock.founder, stock.centre, stock.found)
 
 
 def _model(recipe: Breed, tree: FamilyTree | None, origins: dict[str, Origin]) -> str:
@@ -129,24 +171,24 @@ def _demand_classes(recipe: Breed, stock: Stock) -> None:
         raise RecipeError("operator: classes are always mixed; leave blend out, or leave class out")
 
 
-def _children(recipe: Breed, parents: list[str]) -> Iterator[Individual]:
-    """The children, pair by pair."""
+def _children(recipe: Breed, parents: list[str]) -> Iterator[list[Individual]]:
+    """Each child with the siblings that it is chosen from, pair by pair."""
     if not parents:
         return
     pairs = list(itertools.combinations(dict.fromkeys(parents), 2))
     by_class = recipe.space == "class"
     if not pairs and recipe.mutation == 0:
         raise RecipeError("one parent without mutation has children like itself; name two parents")
-    for number, seed in enumerate(recipe.all_seeds()):
+    for number in range(recipe.children):
         if not pairs:
             operator = "mutate-classes" if by_class else "mutate"
-            yield named(Individual("x", operator, seed, (parents[0],), recipe.mutation))
-            continue
-        operator = "cross-classes" if by_class else recipe.operator
-        pair = pairs[number % len(pairs)]
-        share = _share(recipe, operator, number // len(pairs), len(pairs))
-        child = Individual("x", operator, seed, pair, share, mutation=recipe.mutation)
-        yield named(child)
+            born = Individual("x", operator, 0, (parents[0],), recipe.mutation)
+        else:
+            operator = "cross-classes" if by_class else recipe.operator
+            pair = pairs[number % len(pairs)]
+            share = _share(recipe, operator, number // len(pairs), len(pairs))
+            born = Individual("x", operator, 0, pair, share, mutation=recipe.mutation)
+        yield [named(replace(born, seed=seed)) for seed in recipe.sibling_seeds(number)]
 
 
 def _share(recipe: Breed, operator: str, turn: int, num_pairs: int) -> float:

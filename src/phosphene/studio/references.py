@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TypeVar
 
-from phosphene.studio.recipe import Recipe
+from phosphene.studio.recipe import Breed, Recipe
 
 ID_LENGTH = 64
 PREFIX = "artifact:"
@@ -37,6 +37,14 @@ def referenced(recipe: Recipe) -> list[str]:
 
     _each_text(recipe.model_dump(mode="json"), collect)
     return list(dict.fromkeys(found))
+
+
+def descended_from(recipe: Recipe) -> list[str]:
+    """The ids of the pictures that a recipe's own come from: those that it names, but for those
+    that only say what is liked."""
+    if not isinstance(recipe, Breed):
+        return referenced(recipe)
+    return referenced(recipe.model_copy(update={"liked": (), "shown": ()}))
 
 
 def with_files(recipe: Kind) -> Kind:

@@ -195,7 +195,7 @@ RULES: dict[type[Recipe], dict[str, Rule]] = {
     Walk: {"model": _model, "path": _path, "features": _model},
     Breed: {
         "model": _model,
-        "parents": _relatives,
+        **dict.fromkeys(("parents", "liked", "shown"), _relatives),
         "classes": _plain,
         "family": _path,
         "born": _plain,

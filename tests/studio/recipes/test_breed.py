@@ -61,3 +61,15 @@ def test_a_complete_recipe_is_text_and_back():
 def test_mistakes(fields, said):
     with pytest.raises(RecipeError, match=said):
         made(**fields)
+
+
+def test_no_two_children_have_a_sibling_in_common():
+    recipe = made(seed=5, children=3, siblings=4)
+    seeds = [seed for child in range(3) for seed in recipe.sibling_seeds(child)]
+    assert sorted(seeds) == list(range(5, 17))
+    assert recipe.all_seeds() == (5, 6, 7)
+    chosen = {"members": [{"id": "a", "seed": 11}, {"id": "b", "seed": 6}, {"id": "c", "seed": 7}]}
+    grown = recipe.model_copy(update={"family": chosen, "born": ("a", "b", "c")})
+    assert grown.all_seeds() == (11, 6, 7)
+    with pytest.raises(RecipeError, match="leave room for 12"):
+        made(seed=MAX_SEED - 5, children=3, siblings=4)

@@ -16,6 +16,8 @@ from phosphene.studio.recipes.fields import (
 
 MAX_PARENTS = 16
 MAX_CHILDREN = 256
+MAX_SIBLINGS = 64
+MAX_SEEN = 256
 SHOWN_NAMES = 24  # letters of the parents in a file's name
 
 
@@ -77,6 +79,20 @@ class Breed(Painting):
         description="classes of the parents that are seeds, in turn; none = drawn by their seeds",
     )
     psi: GenePsi = 1.0
+    siblings: int = Field(
+        1,
+        ge=1,
+        le=MAX_SIBLINGS,
+        description="each child is the one of so many siblings that taste likes best",
+    )
+    liked: Names = Field(
+        (),
+        max_length=MAX_SEEN,
+        description="what taste is learnt from: seeds or pictures as for parents; none = no taste",
+    )
+    shown: Names = Field(
+        (), max_length=MAX_SEEN, description="what was seen beside them, and not liked"
+    )
     layout: Literal["sheet", "files", "tree"] = Field(
         "sheet",
         description="one sheet of parents and children, a file a child, or the whole "
@@ -93,7 +109,7 @@ class Breed(Painting):
 
     @model_validator(mode="after")
     def _somebody_is_there(self) -> Self:
-        demand_room(self.seed, self.children)
+        demand_room(self.seed, self.children * self.siblings)
         if not self.parents and self.tree is None and not self.family:
             raise ValueError("parents: should be two or more, for example 3,8")
         return self
@@ -111,8 +127,23 @@ class Breed(Painting):
         return f"{model} {'x'.join(names)[:SHOWN_NAMES]}".strip()
 
     def all_seeds(self) -> tuple[int, ...]:
-        """The seed of each child; of a tree, the first one's."""
-        return tuple((self.seed or 0) + i for i in range(self.children))
+        """The seed of each child, as it was chosen from its siblings."""
+        seeds = tuple((self.seed or 0) + i for i in range(self.children))
+        if self.siblings == 1 or len(self.born) != self.children:
+            return seeds
+        members = self.family.get("members")
+        known = {
+            str(m.get("id")): m.get("seed")
+            for m in (members if isinstance(members, list) else [])
+            if isinstance(m, dict)
+        }
+        chosen = (known.get(name) for name in self.born)
+        return tuple(c if isinstance(c, int) else s for c, s in zip(chosen, seeds, strict=True))
+
+    def sibling_seeds(self, child: int) -> tuple[int, ...]:
+        """The seeds of a child and of those it is chosen from; no two children share one."""
+        first = (self.seed or 0) + child
+        return tuple(first + i * self.children for i in range(self.siblings))
 
     def labels(self) -> list[str]:
         """The children's numbers, or what the picture shows of them."""
