@@ -8,7 +8,7 @@ from PIL import Image, PngImagePlugin
 
 from phosphene.core.errors import ImageError
 from phosphene.studio.gallery import Search
-from phosphene.studio.importing import import_file, import_picture
+from phosphene.studio.importing import import_file, import_picture, keep_painted
 from phosphene.studio.repair import inspect
 from tests.studio.studios import hang, picture, plain_png
 from tests.studio.test_foreign import A1111, GRAPH
@@ -22,6 +22,15 @@ def test_our_own_picture_comes_back_as_itself(studio):
     other = import_picture(studio.gallery, picture("owl") + b"<script>")
     assert (other.title, other.origin, other.seed) == ("owl", "import", "7")
     assert b"script" not in studio.store.read(other.id)
+
+
+def test_what_was_just_painted_keeps_its_bytes(studio):
+    mine = picture("fox")
+    entry = keep_painted(studio.gallery, mine)
+    assert studio.store.read(entry.id) == mine
+    assert keep_painted(studio.gallery, mine) == entry
+    with pytest.raises(ImageError, match="no phosphene recipe"):
+        keep_painted(studio.gallery, plain_png())
 
 
 def test_parents_are_known_by_their_hash(studio):

@@ -52,6 +52,20 @@ def import_picture(gallery: Gallery, data: bytes, origin: str = "import") -> Ent
     return gallery.get(columns["id"])
 
 
+def keep_painted(gallery: Gallery, png: bytes) -> Entry:
+    """Put a picture into the gallery that this studio has just painted; the file stays as it is.
+
+    Raises:
+        ImageError: it carries no recipe of ours.
+        StorageError: disk full, folder not writable.
+    """
+    columns = described(png, "job")
+    gallery.store.put(png)
+    with gallery.database.writing() as connection:
+        gallery.insert(connection, columns)
+    return gallery.get(columns["id"])
+
+
 def import_file(gallery: Gallery, path: Path) -> Entry:
     """The same, of a file of this machine.
 

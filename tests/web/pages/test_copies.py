@@ -9,6 +9,7 @@ import pytest
 
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.pages.copies import as_address, as_command, as_python, file_for
+from phosphene.web.pages.plan import plan_from
 from phosphene.web.pages.wish import wish_from
 from tests.cli import conftest as terminal
 
@@ -26,6 +27,16 @@ RECIPES = [
     },
     {"kind": "sample", "model": "digits-cgan", "seed": 3, "truncation_threshold": 1.5},
     {"kind": "sample", "classes": ["3", "5"], "count": 4, "layout": "grid"},
+    {"kind": "breed", "parents": ["3", "8"], "mutation": 0.4, "seed": 5, "layout": "files"},
+    {
+        "kind": "breed",
+        "model": "emoji-stylegan2",
+        "parents": [f"{ID[:12]}.png", "8"],
+        "share": 0.25,
+        "siblings": 16,
+        "liked": ["3", "4"],
+        "shown": ["5"],
+    },
 ]
 
 
@@ -70,6 +81,16 @@ def test_the_address_opens_with_the_recipe():
     query = dict(parse_qsl(urlsplit(address).query))
     assert urlsplit(address).path == "/imagine"
     assert wish_from(query).recipe() == recipe
+
+
+def test_the_address_of_children_opens_with_the_parents():
+    parents = ["3", f"artifact:{ID}"]
+    fields = {"model": "digits-cgan", "parents": parents, "share": 0.3, "mutation": 0.7}
+    recipe = parse_recipe({"kind": "breed", **fields, "layout": "files", "seed": 9})
+    address = urlsplit(as_address("http://localhost:8420", recipe))
+    assert address.path == "/breed"
+    plan = plan_from(dict(parse_qsl(address.query)), ["digits-cgan"], None)
+    assert plan.recipe() == recipe
 
 
 def test_a_picture_of_the_gallery_is_a_file_at_the_terminal():

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from phosphene.studio.recipe import Imagine, Recipe, Sample
+from phosphene.studio.recipe import Breed, Imagine, Recipe, Sample
 from phosphene.studio.recipe_text import dump_recipe
 from phosphene.studio.references import REFERENCE
 from phosphene.web.pages.wish import query_of
@@ -22,8 +22,9 @@ OPTIONS = {
         "truncation_psi": "--psi",
         "truncation_threshold": "--threshold",
     },
+    "breed": {n: f"--{n}" for n in ("parents", "children", "mutation", "space", "seed", "layout")},
 }
-SUBJECTS = {"imagine": "prompt", "sample": "model"}
+SUBJECTS = {"imagine": "prompt", "sample": "model", "breed": "model"}
 
 
 def as_command(recipe: Recipe) -> str:
@@ -35,7 +36,8 @@ def as_command(recipe: Recipe) -> str:
         text = shlex.quote(_with_files(dump_recipe(recipe)))
         return f"printf '%s' {text} > recipe.json && phosphene run recipe.json"
     fields = _fields(recipe)
-    subject = _with_files(str(fields.pop(SUBJECTS[kind], getattr(recipe, SUBJECTS[kind]))))
+    named = fields.pop(SUBJECTS[kind], getattr(recipe, SUBJECTS[kind]))
+    subject = _with_files(str(named or ""))
     words = ["phosphene", kind]
     if "width" in fields and "height" in fields and kind == "imagine":
         words += ["--size", str(fields.pop("width")), str(fields.pop("height"))]
@@ -46,7 +48,8 @@ def as_command(recipe: Recipe) -> str:
         else:
             for key, inner in _flat(name, value):
                 words += ["--set", f"{key}={_with_files(_plain(inner))}"]
-    words += ["--", subject] if subject.startswith("-") else [subject]
+    if subject:
+        words += ["--", subject] if subject.startswith("-") else [subject]
     return shlex.join(words)
 
 
@@ -81,6 +84,8 @@ def as_address(base: str, recipe: Recipe) -> str:
         return f"{base}/imagine?{urlencode(query_of(recipe))}"
     if isinstance(recipe, Sample) and recipe.count == 1 and recipe.seed is not None:
         return f"{base}/person?{urlencode({'seed': recipe.seed, 'model': recipe.model})}"
+    if isinstance(recipe, Breed):
+        return f"{base}/breed?{urlencode(query_of(recipe))}"
     return f"{base}/gallery?{urlencode({'kind': recipe.kind})}"
 
 

@@ -21,6 +21,7 @@ HERE = "phosphene.web.pages"
 PLACES = {
     "/": Place(f"{HERE}.imagine"),
     "/imagine": Place(f"{HERE}.imagine", "Imagine", "auto_awesome"),
+    "/breed": Place(f"{HERE}.breed", "Breed", "child_care"),
     "/gallery": Place(f"{HERE}.gallery", "Gallery", "photo_library"),
     "/queue": Place(f"{HERE}.queue", "Queue", "format_list_numbered"),
     "/person": Place(f"{HERE}.person", "Person", "face"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from phosphene.core.errors import RecipeError
-from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipe import Imagine, Recipe
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.recipes.fields import drawn_seed
 from phosphene.studio.references import PREFIX, is_id
@@ -146,7 +146,7 @@ def wish_of(recipe: Imagine) -> Wish:
     )
 
 
-def query_of(recipe: Imagine) -> dict[str, str]:
+def query_of(recipe: Recipe) -> dict[str, str]:
     """A recipe as the query of an address: the fields that were changed, as text."""
     changed = recipe.model_dump(mode="json", exclude_defaults=True)
     return {
