@@ -122,6 +122,37 @@ def test_pictures_are_searched_and_starred(tab: Tab, base: str) -> None:
     tab.wait("!!document.querySelector('.tile .starred')")
 
 
+def test_two_generations_are_bred_and_a_child_is_starred(tab: Tab, base: str) -> None:
+    tab.open(f"{base}/breed?model=emoji-stylegan2&dreams=1")
+    seen = "[...document.querySelectorAll('.children img')].filter(e => e.naturalWidth).length"
+    tab.wait(f"{seen} === 12", PATIENCE)
+    job = "String(new URLSearchParams(location.search).get('job'))"
+    for _ in range(2):
+        before = tab.look(job)
+        for number in (1, 3):
+            tab.click(f".children .face-box:nth-child({number}) .tile")
+        tab.wait("document.querySelectorAll('.tray img').length === 2")
+        tab.click(".primary")
+        tab.wait(f"{job} !== {before!r}")
+        tab.wait_for("Done in", PATIENCE)
+        tab.wait(f"{seen} === 8")
+    tab.click(".children .face-box:nth-child(1) [aria-label=Favourite]")
+    tab.wait("!!document.querySelector('.children [aria-label=Favourite][aria-pressed=true]')")
+    tab.wait_for("Learnt from 1 star")
+    tab.open(tab.look("location.href"))  # reloaded
+    tab.wait("!!document.querySelector('.children [aria-label=Favourite][aria-pressed=true]')")
+    tab.click(".children .face-box:nth-child(2) [aria-label=Family]")
+    tab.wait("document.querySelectorAll('.pedigree img').length === 7")  # both parents, and theirs
+
+
+def test_a_sheet_of_two_fields(tab: Tab, base: str) -> None:
+    tab.open(f"{base}/sheets")
+    tab.wait_for("24 pictures, 6 x 4")
+    tab.click(".primary")
+    tab.wait_for("Done in", PATIENCE)
+    tab.wait("document.querySelector('.whole').naturalWidth > 300")
+
+
 def test_words_never_become_code(tab: Tab, base: str) -> None:
     begin(tab, base, EVIL, 2)
     tab.wait_for("Done in", PATIENCE)
@@ -150,7 +181,7 @@ def test_everything_is_reached_by_keyboard(tab: Tab, base: str) -> None:
 
 def test_pages_fit_a_phone_and_remember_light_and_dark(tab: Tab, base: str) -> None:
     tab.resize(390, 844, dark=False)
-    for path in ("/imagine", "/gallery", "/queue"):
+    for path in ("/imagine", "/breed", "/sheets", "/gallery", "/queue"):
         tab.open(base + path)
         assert tab.look("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert not tab.look("document.body.classList.contains('body--dark')")

@@ -9,6 +9,7 @@ import pytest
 
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.pages.copies import as_address, as_command, as_python, file_for
+from phosphene.web.pages.layout import layout_from
 from phosphene.web.pages.plan import plan_from
 from phosphene.web.pages.wish import wish_from
 from tests.cli import conftest as terminal
@@ -91,6 +92,15 @@ def test_the_address_of_children_opens_with_the_parents():
     assert address.path == "/breed"
     plan = plan_from(dict(parse_qsl(address.query)), ["digits-cgan"], None)
     assert plan.recipe() == recipe
+
+
+def test_the_address_of_a_sheet_opens_with_its_fields():
+    of = {"kind": "imagine", "prompt": "fox", "iterations": 9, "seed": 3}
+    fields = {"of": of, "vary": ["style=flat,neon", "cut_power=1,2"]}
+    recipe = parse_recipe({"kind": "sheet", **fields})
+    address = urlsplit(as_address("http://localhost:8420", recipe))
+    assert address.path == "/sheets"
+    assert layout_from(parse_qsl(address.query)).recipe() == recipe
 
 
 def test_a_picture_of_the_gallery_is_a_file_at_the_terminal():

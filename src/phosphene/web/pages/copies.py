@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from phosphene.studio.recipe import Breed, Imagine, Recipe, Sample
+from phosphene.studio.recipe import Breed, Imagine, Recipe, Sample, Sheet
 from phosphene.studio.recipe_text import dump_recipe
 from phosphene.studio.references import REFERENCE
+from phosphene.web.pages.layout import pairs_of
 from phosphene.web.pages.wish import query_of
 
 # options of the command line that are not called as their fields
@@ -86,6 +87,8 @@ def as_address(base: str, recipe: Recipe) -> str:
         return f"{base}/person?{urlencode({'seed': recipe.seed, 'model': recipe.model})}"
     if isinstance(recipe, Breed):
         return f"{base}/breed?{urlencode(query_of(recipe))}"
+    if isinstance(recipe, Sheet):
+        return f"{base}/sheets?{urlencode(pairs_of(recipe))}"
     return f"{base}/gallery?{urlencode({'kind': recipe.kind})}"
 
 

@@ -62,11 +62,12 @@ class FamilyDialog:
             with ui.element("div").classes("what"):
                 ui.label(f"Family of {line.name or 'a picture'}").classes("subtitle")
                 ui.label(how(line)).classes("quiet")
+            icon_button("close", "Close", self.dialog.close)
+        with ui.element("div").classes("acts"):
             if line.operator:
                 button = ui.button("Breed with it", icon="add", color=None)
                 button.props("outline no-caps").on_click(partial(self._take, line))
             ui.link("Open in gallery", f"/gallery?picture={line.picture}").classes("button-link")
-            icon_button("close", "Close", self.dialog.close)
 
     def _take(self, line: Relative) -> None:
         self.dialog.close()
