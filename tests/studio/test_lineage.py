@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from phosphene.core.errors import NotFound
+from phosphene.core.errors import NotFound, RecipeError
 from phosphene.explore.family_tree import FamilyTree, Individual
 from phosphene.studio.lineage import line_of, name_of
 from tests.studio.studios import hang, picture, studio_in
@@ -108,3 +108,28 @@ def test_what_is_no_individual_has_no_line(tmp_path):
     assert (three.operator, three.seed, three.parents) == ("seed", 3, ())
     with pytest.raises(NotFound):
         line_of(studio.gallery, "ab" * 32)
+
+
+@pytest.mark.parametrize("wrong", [{"seed": "much"}, {"parents": 3}, {"amount": []}])
+def test_a_tree_that_a_stranger_wrote_does_no_harm(tmp_path, wrong):
+    studio = studio_in(tmp_path)
+    recipe = {"kind": "breed", "model": MODEL, "parents": ["3"], "children": 1, "seed": 1}
+    recipe |= {"layout": "files", "born": ["ann"]}
+    for members in (3, ["x"], [{"name": "ann"}]):
+        family = {"members": members}
+        name = hang(studio, picture(recipe={**recipe, "family": family}, models={MODEL: "aa"}))
+        assert line_of(studio.gallery, name).parents == ()
+    family = {"members": [{"id": "ann", "operator": "cross", **wrong}]}
+    name = hang(studio, picture(recipe={**recipe, "family": family}, models={MODEL: "aa"}))
+    with pytest.raises(RecipeError, match="damaged"):
+        line_of(studio.gallery, name)
+
+
+def test_a_circle_of_parents_ends(tmp_path):
+    studio = studio_in(tmp_path)
+    recipe = {"kind": "breed", "model": MODEL, "parents": ["3"], "children": 1, "seed": 1}
+    circle = [{"id": "ann", "parents": ["bob"]}, {"id": "bob", "parents": ["ann"]}]
+    recipe |= {"layout": "files", "born": ["ann"], "family": {"members": circle}}
+    name = hang(studio, picture(recipe=recipe, models={MODEL: "aa"}))
+    line = line_of(studio.gallery, name, depth=2)
+    assert line.parents[0].parents[0].has_more

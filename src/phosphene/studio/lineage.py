@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from phosphene.core.errors import NotFound
+from phosphene.core.errors import NotFound, RecipeError
 from phosphene.studio.entry import Entry
 from phosphene.studio.gallery import Gallery
 
@@ -48,13 +48,17 @@ def line_of(gallery: Gallery, picture: str, depth: int = DEPTH) -> Relative:
 
     Raises:
         NotFound: no such picture.
+        RecipeError: its family tree is damaged.
     """
     entry = gallery.get(picture)
     members, name = _family(entry), name_of(entry)
     if name not in members:
         return Relative(name, _operator(entry), _seed(entry), 0.0, 0.0, entry.model, picture)
-    hung = _hung(gallery, picture, set(members))
-    return _relative(members, name, entry.model, {**hung, name: picture}, depth)
+    hung = {**_hung(gallery, picture, set(members)), name: picture}
+    try:
+        return _relative(members, name, entry.model, hung, depth)
+    except (TypeError, ValueError, OverflowError):  # it may have been brought in by a stranger
+        raise RecipeError("the family tree in this picture is damaged") from None
 
 
 def name_of(entry: Entry) -> str:
@@ -97,7 +101,9 @@ def _relative(
 def _family(entry: Entry) -> dict[str, dict[str, Any]]:
     """The members of a child's tree, by name."""
     family = entry.recipe.get("family")
-    members = family.get("members", []) if isinstance(family, dict) else []
+    members = family.get("members") if isinstance(family, dict) else None
+    if not isinstance(members, list):
+        return {}
     return {str(m["id"]): m for m in members if isinstance(m, dict) and "id" in m}
 
 

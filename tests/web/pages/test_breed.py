@@ -6,6 +6,7 @@ from nicegui.testing.user_interaction import UserInteraction
 
 from phosphene.studio.gallery import Search
 from phosphene.studio.live import Live
+from phosphene.web.pages.breed import some_of
 from phosphene.zoo.fetch import identity
 from phosphene.zoo.registry import card
 from tests.studio.studios import hang, picture
@@ -131,3 +132,13 @@ def test_a_job_is_cancelled(tmp_path, monkeypatch):
         await user.should_see("Cancelled")
 
     visit(tmp_path, monkeypatch, what)
+
+
+def test_stars_that_propose_are_drawn_by_a_seed():
+    stars = [str(seed) for seed in range(20)]
+    drawn = some_of(stars, 6, 1)
+    assert len(set(drawn)) == 6
+    assert set(drawn) <= set(stars)
+    assert some_of(stars[::-1], 6, 1) == drawn
+    assert some_of(stars, 6, 2) != drawn
+    assert sorted(some_of(stars[:3], 6, 1)) == stars[:3]

@@ -1,6 +1,7 @@
 """The queue's page: order, pause, resume, cancel."""
 
 from phosphene.studio.job import State
+from phosphene.studio.recipe_text import parse_recipe
 from tests.studio.studios import hang, picture, wanted
 from tests.web.pages.visitor import finish, step, take, visit
 
@@ -49,5 +50,23 @@ def test_a_job_from_its_steps_to_its_end(tmp_path, monkeypatch):
         await user.should_see("imagine, 1 of 1")
         finish(studio, take(studio), hang(studio, picture("fox")))
         await user.should_see("done in 1 s")
+
+    visit(tmp_path, monkeypatch, what)
+
+
+def test_titles_lead_to_the_page_where_a_job_is_watched(tmp_path, monkeypatch):
+    async def what(user, studio):
+        of = {"kind": "sample", "model": "digits-cgan", "seed": 1}
+        asked = {
+            "/imagine": wanted("ant"),
+            "/breed": parse_recipe({"kind": "breed", "parents": "3,8", "seed": 1}),
+            "/sheets": parse_recipe({"kind": "sheet", "of": of, "vary": ["seed=1,2"]}),
+        }
+        jobs = {path: studio.jobs.submit(recipe) for path, recipe in asked.items()}
+        await user.open("/queue")
+        await user.should_see("imagine, 1 of 3")
+        titles = [e for e in user.client.elements.values() if "job-title" in e.classes]
+        links = {str(e.props["href"]) for e in titles}
+        assert links == {f"{path}?job={job.id}" for path, job in jobs.items()}
 
     visit(tmp_path, monkeypatch, what)

@@ -1,6 +1,5 @@
 """Breed: dreams of a generator become parents, and stars teach what to propose."""
 
-import random
 from functools import partial
 from urllib.parse import urlencode
 
@@ -14,6 +13,7 @@ from phosphene.studio.job import State
 from phosphene.studio.recipe import Breed
 from phosphene.studio.recipes.fields import drawn_seed
 from phosphene.studio.references import PREFIX
+from phosphene.studio.store import sha256
 from phosphene.web.admission import admit_recipe
 from phosphene.web.house import House
 from phosphene.web.pages.breed_form import Form
@@ -168,8 +168,7 @@ class Farm:
             await self.read()
             if not self.seen.liked:
                 raise RecipeError("parents: star what you like first")
-            number = min(NUM_STARRED, len(self.seen.liked))
-            self.plan.parents = random.Random(drawn_seed()).sample(self.seen.liked, number)
+            self.plan.parents = some_of(self.seen.liked, NUM_STARRED, drawn_seed())
             await self._submit(self.recipe())
 
     async def surprise(self) -> None:
@@ -264,6 +263,11 @@ async def breed_page(request: Request, job: str = "", family: str = "") -> None:
             farm.changed()
         if family:
             await farm.dialog.open(family)
+
+
+def some_of(names: list[str], number: int, seed: int) -> list[str]:
+    """So many of the names, drawn by a seed; all of them if there are no more."""
+    return sorted(names, key=lambda name: sha256(f"{seed}/{name}".encode()))[:number]
 
 
 def _recipe_of(house: House, job: str) -> Breed | None:

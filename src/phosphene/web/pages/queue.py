@@ -17,6 +17,7 @@ from phosphene.web.pages.watch import spoken
 PATH = "/queue"
 LOOK_SECONDS = 1.0
 NUM_ENDED = 20
+PAGES = {"imagine": "/imagine", "breed": "/breed", "sheet": "/sheets"}  # where a job is watched
 MARKS = {State.DONE: "check_circle", State.FAILED: "error", State.CANCELLED: "cancel"}
 
 
@@ -127,7 +128,7 @@ def _title(job: Job) -> None:
         text = str(getattr(job.parsed(), "title", "") or job.kind)
     except PhospheneError:
         text = job.kind
-    if job.kind == "imagine":
-        ui.link(text[:200], f"/imagine?job={job.id}").classes("job-title")
+    if job.kind in PAGES:
+        ui.link(text[:200], f"{PAGES[job.kind]}?job={job.id}").classes("job-title")
     else:
         ui.label(text[:200]).classes("job-title")
