@@ -1,4 +1,4 @@
-"""`phosphene gallery`: repair, import, export."""
+"""`phosphene gallery`: repair, import, export, backups."""
 
 import zipfile
 from pathlib import Path
@@ -53,8 +53,26 @@ def test_repair(phosphene: Command, share: Path) -> None:
     studio.close()
 
 
+def test_backup_and_restore(phosphene: Command, share: Path) -> None:
+    studio = studio_in(share)
+    name = hang(studio, picture("fox"))
+    studio.jobs.submit(wanted())
+    said = phosphene("gallery", "backup", "x.zip")
+    assert (said.code, said.out) == (0, "x.zip\n")
+    assert "1 pictures, 1 jobs" in said.err
+    studio.close()
+    said = phosphene("gallery", "restore", "x.zip")
+    assert (said.code, "not an empty folder" in said.err) == (2, True)
+    said = phosphene("gallery", "restore", "x.zip", "--share-dir", "new")
+    assert (said.code, "1 pictures, 1 jobs in new" in said.err) == (0, True)
+    assert phosphene("gallery", "repair", "--check", "--share-dir", "new").code == 0
+    again = studio_in(Path("new"))
+    assert again.gallery.get(name).title == "fox"
+    again.close()
+
+
 def test_a_folder_that_is_no_studio_does_not_become_one(phosphene: Command) -> None:
-    for command in (("repair",), ("export", "x.zip")):
+    for command in (("repair",), ("export", "x.zip"), ("backup", "x.zip")):
         said = phosphene("gallery", *command, "--share-dir", "mistyped")
         assert said.code == 2
         assert "no studio in 'mistyped'" in said.err

@@ -1,4 +1,4 @@
-"""`phosphene gallery`: the studio's pictures from the terminal: repair, import, export."""
+"""`phosphene gallery`: the studio's pictures from the terminal: repair, import, export, backups."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from phosphene.studio.studio import Studio
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The gallery: repair, import, export."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The gallery: repair, import, export, backups.",
 )
 
 
@@ -110,6 +112,42 @@ def export_command(
     finally:
         studio.close()
     print(printable(str(out)))
+
+
+@app.command("backup")
+def backup_command(
+    out: Annotated[Path, typer.Argument(help="The zip to write.")],
+    *,
+    share_dir: ShareOption = SHARE,
+    database: DatabaseOption = None,
+) -> None:
+    """Write the whole studio, its queue too, into a zip; a server may run."""
+    demand_installed()
+    check_target(out)
+    from phosphene.studio.backup import back_up
+    from phosphene.studio.studio import open_studio
+
+    studio = open_studio(_existing(share_dir), database)
+    try:
+        kept = back_up(studio, out)
+    finally:
+        studio.close()
+    note(f"phosphene: {kept.pictures} pictures, {kept.jobs} jobs")
+    print(printable(str(out)))
+
+
+@app.command("restore")
+def restore_command(
+    archive: Annotated[Path, typer.Argument(help="A zip that `backup` wrote.")],
+    *,
+    share_dir: ShareOption = SHARE,
+) -> None:
+    """Make a studio of such a zip, in a folder that is new or empty."""
+    demand_installed()
+    from phosphene.studio.backup import restore
+
+    kept = restore(archive, share_dir)
+    note(f"phosphene: {kept.pictures} pictures, {kept.jobs} jobs in {printable(str(share_dir))}")
 
 
 def _demand_quiet(studio: "Studio") -> None:

@@ -4,6 +4,7 @@ SQLite writes ahead (WAL), so that readers never wait; whoever writes takes the 
 transaction begins, and waits for it up to `BUSY_SECONDS`. Other databases go by their URL.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,34 @@ class Database:
         """
         with self.reading() as connection:
             connection.execute(sa.select(1))
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy as it is at one moment; others may go on reading and writing.
+
+        Args:
+            path: Of an SQLite file that is not there yet.
+        Raises:
+            RecipeError: this database is no SQLite.
+            StorageError: it cannot be read, or the copy not written.
+        """
+        if self._reader.dialect.name != "sqlite":
+            raise RecipeError(
+                f"the database is {self._reader.dialect.name}: save it with its own tool first, "
+                "and the folder after it"
+            )
+        target = sqlite3.connect(path)
+        try:
+            with self.reading() as connection:
+                source = connection.connection.driver_connection
+                assert isinstance(source, sqlite3.Connection)
+                source.backup(target)
+            found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot copy the database: {error}; is the disk full?") from None
+        finally:
+            target.close()
+        if found != "ok":
+            raise StorageError(f"the database is damaged: {' '.join(found.split())[:200]}")
 
     def close(self) -> None:
         """Give all connections back."""
