@@ -126,6 +126,8 @@ def test_layers_of_a_track():
         (lambda: Path({"psi": track("1", "-0.5")}), "psi is -0.5; use 0 "),
         (lambda: Path({"psi": track("half")}), "psi = half is no number"),
         (lambda: Path({"psi": track("nan")}), "psi = nan is no number"),
+        (lambda: Path({"move": track("7")}), "move = 7: 7 is no direction; there are pc0, pc1"),
+        (lambda: Path({"move": track("pc12345")}), "pc12345 is no direction"),
         (lambda: Path({"z": track("1"), "w": track("2")}), "in z or in w, not in both"),
         (lambda: Path({"z": Track((Stop(mix("1", math.inf)),))}), "finite numbers"),
         (lambda: Path({"noise": Track((Stop(mix("1", 2.0)),))}), "layer noise takes a seed"),
@@ -146,6 +148,8 @@ def test_functions_are_of_z_and_take_their_arguments():
         return Track((Stop(Mix((Term(1, function=function, arguments=tuple(map(mix, names))),))),))
 
     Path({"z": of("across", "1", "2")})
+    with pytest.raises(RecipeError, match="is no direction"):
+        Path({"move": of("sin", "pc0")})
     with pytest.raises(RecipeError, match="only z takes functions"):
         Path({"class": of("sin", "fox")})
     with pytest.raises(RecipeError, match="unknown function 'sine'; did you mean 'sin'"):

@@ -11,7 +11,7 @@ from phosphene.core.protocols import Styled
 from phosphene.explore import geometry
 from phosphene.explore.path_text import parse_path
 from phosphene.explore.paths import frame_times
-from phosphene.explore.walk import Atlas, Walk
+from phosphene.explore.walk import Atlas, Guide, Walk
 from tests.explore.toy_models import NUM_WS, ToyAtlas, ToyStyled
 
 ATLAS, STYLED = ToyAtlas(), ToyStyled()
@@ -154,3 +154,28 @@ def test_what_the_model_lacks_is_said_before_the_walk_begins():
         walk("class = fox ~ fix")
     with pytest.raises(RecipeError, match="no styles '7-9'; this model has 9, 0 to 8"):
         walk("w[7-9] = 1")
+
+
+class GuidedAtlas(ToyAtlas):
+    """Knows directions, too: pcN is N + 1 in each component."""
+
+    def direction(self, name, condition):
+        return torch.full((1, ATLAS.z(0).numel()), float(name[2:]) + 1)
+
+
+def test_moves_are_added_to_z_and_in_w_before_psi():
+    assert isinstance(GuidedAtlas(), Guide)
+    assert not isinstance(ATLAS, Guide)
+    path = parse_path("z = 7; move = 0*pc0 ~ 2*pc1 - pc0")
+    moved = Walk(path, GuidedAtlas()).at(0.5).latent
+    torch.testing.assert_close(moved.data, ATLAS.z(7) + 1.5)
+    assert torch.equal(Walk(path, GuidedAtlas()).at(0.0).latent.data, ATLAS.z(7))
+    styled = Walk(parse_path("z = 7; move = pc1; psi = 0.5"), GuidedAtlas(), styled=STYLED)
+    moment = styled.at(0.0)
+    assert moment.latent.space is Space.W_PLUS
+    plain = STYLED.map(walk("z = 7").at(0.0).latent, None).data
+    torch.testing.assert_close(
+        moment.latent.data, geometry.truncate_psi(plain + 2, STYLED.w_avg, 0.5)
+    )
+    with pytest.raises(Unsupported, match="knows seeds, no directions"):
+        walk("z = 7; move = pc0")

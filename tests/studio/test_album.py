@@ -5,7 +5,7 @@ import torch
 
 from phosphene.core.errors import ImageError, RecipeError
 from phosphene.studio.craft import Painted
-from phosphene.studio.recipe import Breed, Sample, Walk
+from phosphene.studio.recipe import Breed, Edit, Sample, Walk
 from phosphene.studio.replay import replay
 from phosphene.studio.run import run
 from tests.studio.gan_kinds import save_kind
@@ -51,3 +51,19 @@ def test_mistakes(zoo, tmp_path):
         last(stroll(model, f'z = "{tmp_path / "fox.png"}" ~ 8'), zoo)
     with pytest.raises(RecipeError, match="is no seed"):
         last(stroll(model, "noise = a.png"), zoo)
+
+
+@pytest.mark.parametrize("arch", ["dcgan", "stylegan2"])
+def test_a_walk_moves_along_the_directions_that_edit_finds(zoo, tmp_path, arch):
+    model = save_kind(tmp_path, arch)
+    noise = "; noise = 5" if arch == "stylegan2" else ""
+    moved = last(stroll(model, f"z = 5; move = 0*pc0 ~ 2*pc1 - 0.5*sefa0{noise}"), zoo)
+    edited = last(Edit(model=model, seed=5, directions=("pc1:2", "sefa0:-0.5")), zoo)
+    side = edited.image.shape[-1]
+    torch.testing.assert_close(moved.image[:, 2 : 2 + side, -2 - side : -2], edited.image)
+    plain = last(Sample(model=model, seed=5), zoo)
+    torch.testing.assert_close(moved.image[:, 2 : 2 + side, 2 : 2 + side], plain.image)
+    assert (edited.image - plain.image).abs().max() > 0.01
+    assert replay(moved, zoo).identical
+    with pytest.raises(RecipeError, match="directions of"):
+        last(stroll(model, "move = pc9000"), zoo)

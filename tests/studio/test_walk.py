@@ -14,7 +14,8 @@ from phosphene.explore.tricks import TRICKS
 from phosphene.nn.features import FeatureNet
 from phosphene.studio.artifact import read_artifact
 from phosphene.studio.craft import Painted
-from phosphene.studio.recipe import Sample, Walk
+from phosphene.studio.edit import edit
+from phosphene.studio.recipe import Edit, Sample, Walk
 from phosphene.studio.replay import replay
 from phosphene.studio.sample import sample
 from phosphene.studio.walk import walk
@@ -209,3 +210,22 @@ def test_each_frame_is_the_same_alone_and_among_others(models):
         models, "styled", "w = 1 ~ 2 ~ 3 : curve; loop", num_frames=1, times=times[5:6]
     )
     assert torch.equal(alone[0].images, steps[5].images)
+
+
+def test_a_walk_of_one_frame_is_that_frame_in_full(models):
+    asked = {"num_frames": 1, "side": 200}
+    *_, last = steps_of(models, "clear", "z = 7", **asked)
+    assert last.artifact.image.shape[-2:] == (200, 200)
+    assert replay(last.artifact, models[0]).identical
+    *_, several = steps_of(models, "clear", "z = 7", num_frames=2, num_shown=1, side=200)
+    assert several.artifact.image.shape[-1] < 200
+
+
+def test_a_walk_of_one_frame_can_be_edited(models, tmp_path):
+    zoo, _paths = models
+    for name in ("clear", "styled"):
+        *_, last = steps_of(models, name, "z = 0.6*7 + 0.8*8; move = pc0", num_frames=1)
+        last.artifact.save(tmp_path / "here.png")
+        source = str(tmp_path / "here.png")
+        *_, same = edit(Edit(source=source, directions=("pc0:0",)), zoo)
+        torch.testing.assert_close(same.artifact.image, last.artifact.image, atol=1e-4, rtol=1e-4)

@@ -19,6 +19,7 @@ TRACKS = {
     "z": "the draw, by seed: `7`, `-7`, `sin(7)`, `0.5*7 + 0.5*8`",
     "w": "the style of a draw, by seed; moves along lines",
     "class": "what is shown, by name: `fox`, `0.5*fox + 0.5*owl`, `lion - cat + dog`",
+    "move": "along directions, in standard deviations: `2*pc0 - pc3`",
     "psi": "truncation_psi, 0 or above",
     "noise": "the layer noise, by seed",
     "w[...]": "the styles of some layers: w[coarse], w[middle], w[fine], w[0-3]",
@@ -35,6 +36,9 @@ EASINGS: dict[str, Callable[[float], float]] = {
     "hold": lambda t: float(t >= 1),
 }
 MAX_STOPS = 10_000
+
+# of a model, found without examples: principal directions, and factors of the weights
+NUMBERED = re.compile(r"(pc|sefa)(\d{1,4})")
 
 _LAYERS = re.compile(r"w\[([^\[\]]+)\]")
 _PICTURE = re.compile(r"\.png(:\d+)?$", re.IGNORECASE)
@@ -255,7 +259,7 @@ def pictures_in(path: "Path") -> list[str]:
     while mixes:
         name, mix = mixes.pop(0)
         mixes += [(name, argument) for term in mix.terms for argument in term.arguments]
-        if name not in ("class", "psi", "noise"):
+        if name not in ("class", "psi", "noise", "move"):
             found += [term.name for term in mix.terms if is_picture(term.name)]
     return list(dict.fromkeys(found))
 
@@ -265,6 +269,9 @@ def _demand_value(track: str, mix: Mix) -> None:
         raise RecipeError(f"{track} = {str(mix)[:60]}: weights must be finite numbers")
     if track == "psi":
         _demand_psi(mix)
+        return
+    if track == "move":
+        _demand_directions(mix)
         return
     for term in mix.terms:
         if term.function:
@@ -285,6 +292,15 @@ def _demand_psi(mix: Mix) -> None:
         raise RecipeError(f"psi = {str(mix)[:60]} is no number; use 0 to 1")
     if psi < 0:
         raise RecipeError(f"psi is {spell(psi)}; use 0 (the mean picture) to 1, or above")
+
+
+def _demand_directions(mix: Mix) -> None:
+    for term in mix.terms:
+        if term.function or not NUMBERED.fullmatch(term.name):
+            raise RecipeError(
+                f"move = {str(mix)[:60]}: {term.body()[:40]} is no direction; there are pc0, pc1, "
+                "... and sefa0, sefa1, ..."
+            )
 
 
 def _demand_function(term: Term) -> None:

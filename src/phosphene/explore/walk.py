@@ -19,6 +19,7 @@ from phosphene.core.protocols import Styled
 from phosphene.explore import geometry
 from phosphene.explore.paths import EASINGS, Mix, Path, Term, Track, is_picture, layers_of
 
+PLAIN = ("z", "class", "move")  # tracks that need no styles
 ROUND = ("z", "noise")  # draws from a normal distribution, which live on a shell
 
 LayerNoise = tuple[Float[Tensor, "1 ..."], ...]
@@ -41,6 +42,15 @@ class Album(Atlas, Protocol):
 
     def found(self, picture: str, space: Space) -> Float[Tensor, "1 ..."]:
         """What a picture was painted from, in z or w_plus."""
+        ...
+
+
+@runtime_checkable
+class Guide(Atlas, Protocol):
+    """An atlas that also knows directions by their names."""
+
+    def direction(self, name: str, condition: Condition | None) -> Float[Tensor, "1 d"]:
+        """One standard deviation along a direction: in w of models with styles, else in z."""
         ...
 
 
@@ -83,7 +93,7 @@ class Walk:
         self.path, self.atlas, self.seed = path, atlas, seed
         self.condition, self.styled = condition, styled
         for name in path.tracks:
-            if name not in ("z", "class") and styled is None:
+            if name not in PLAIN and styled is None:
                 raise Unsupported(
                     f"the path moves {name}, but this model has no styles; "
                     "leave it out, or take a StyleGAN"
@@ -104,7 +114,9 @@ class Walk:
         condition = self._condition(time)
         noise = self._moved("noise", time)
         latent = Latent(Space.Z, self._z(time))
-        if any(name not in ("z", "class", "noise") for name in self.path.tracks):
+        if self.styled is None:
+            latent = latent.with_data(self._shifted(latent.data, time))
+        elif any(name not in ("z", "class", "noise") for name in self.path.tracks):
             latent = self._styles(latent, condition, time)
         return Moment(latent, condition, tuple(noise) if noise else None)
 
@@ -126,11 +138,22 @@ class Walk:
         ws = base[0] if base else self.styled.map(z, condition).data
         for name, layers in self._layers.items():
             ws = geometry.mix_styles(ws, self._moved(name, time)[0], layers)
+        ws = self._shifted(ws, time)
         psi = self._moved("psi", time)
         if psi:
             # a curve may swing below 0
             ws = geometry.truncate_psi(ws, self.styled.w_avg, max(0.0, float(psi[0])))
         return Latent(Space.W_PLUS, ws)
+
+    def _shifted(self, latents: Tensor, time: float) -> Tensor:
+        """Latents, moved along directions where the path says so; of w+ in all layers."""
+        shift = self._moved("move", time)
+        if not shift:
+            return latents
+        move = shift[0].to(latents.device)
+        if self.styled is None:
+            move = move.reshape(latents.shape)
+        return (latents.double() + move).to(latents.dtype)
 
     def _resolved(self, name: str) -> list[Sequence[Tensor]]:
         """The tensors of each stop; a loop gets the first once more."""
@@ -153,6 +176,10 @@ class Walk:
     def _term(self, name: str, term: Term, time: float) -> Tensor:
         if name == "class":
             return self.atlas.classes(term.name)
+        if name == "move":
+            if not isinstance(self.atlas, Guide):
+                raise Unsupported(f"{term.name[:60]!r}: this walk knows seeds, no directions")
+            return self.atlas.direction(term.name, self._condition(0.0)).double()
         if term.function:
             return self._function(term, time)
         if is_picture(term.name):

@@ -3,7 +3,6 @@
 All are deterministic: draws have seeds of their own, so a slider means the same in every picture.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +24,7 @@ from phosphene.explore.directions import (
 )
 from phosphene.explore.family_tree import Nursery
 from phosphene.explore.geometry import style_layers
+from phosphene.explore.paths import NUMBERED
 from phosphene.explore.seen_directions import seen_directions
 from phosphene.studio.ancestry import origin_of
 from phosphene.studio.recipe import Edit
@@ -36,7 +36,6 @@ AT_ONCE = 64  # draws
 ENOUGH = 2  # examples a component of w, from which on their correlations are known
 SHRINKAGE = 0.1
 SEEN_SIDE = 16  # px: pictures whose changes are looked at
-NUMBERED = re.compile(r"(pc|sefa)(\d{1,4})")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,6 +16,8 @@ from torch import Tensor
 from phosphene.core.errors import RecipeError, Unsupported, WeightsError
 from phosphene.core.images import Images, on_white
 from phosphene.core.protocols import Step
+from phosphene.explore.breed import Genes
+from phosphene.explore.genes_text import genes_text
 from phosphene.explore.pace import ROUNDS, Pace, pacing
 from phosphene.explore.path_text import path_of
 from phosphene.explore.paths import Mix, Path, Stop, Term, Track, frame_times, pictures_in, spell
@@ -92,7 +94,7 @@ def walk(
         if folder is not None and (recipe.video or recipe.keep_frames):
             _frame_artifact(journey, recipe, images, time).save(_frame_path(folder, index))
         if index in shown:
-            painted.append(small(images))
+            painted.append(images if len(times) == 1 else small(images))
         yield Step(done + index, total, images)
     artifact = _strip(journey, recipe, painted)
     beside = {} if folder is None else _beside(recipe, folder, len(times))
@@ -109,7 +111,7 @@ def walk_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator[St
     painted = []
     for index, number in enumerate(shown):
         images = journey.frame(recipe.times[number])
-        painted.append(images if manifest.frame else small(images))
+        painted.append(images if len(recipe.times) == 1 else small(images))
         yield Step(index, len(shown) + 1, images)
     if manifest.frame:
         new = _frame_artifact(journey, recipe, painted[0], recipe.times[0])
@@ -226,7 +228,16 @@ def _shown(recipe: Walk, loop: bool) -> list[int]:
 
 
 def _strip(journey: Journey, recipe: Walk, painted: list[Images]) -> Artifact:
-    return artifact_of(strip_of(painted), recipe, 0, 1, journey.dreamer.surroundings)
+    """The strip; a walk of one frame is that frame, with its genes, as a picture of its own."""
+    if len(painted) > 1 or recipe.num_frames > 1:
+        return artifact_of(strip_of(painted), recipe, 0, 1, journey.dreamer.surroundings)
+    assert recipe.times is not None
+    moment = journey.wandering.at(recipe.times[0])
+    latent = moment.latent.with_data(moment.latent.data.float().cpu())
+    classes = None if moment.condition is None else moment.condition.classes
+    text = genes_text(Genes(latent, classes))
+    own = painted[0][0]
+    return artifact_of(own, recipe, 0, 1, journey.dreamer.surroundings, genes=text)
 
 
 def _frame_artifact(journey: Journey, recipe: Walk, images: Images, time: float) -> Artifact:
