@@ -9,7 +9,7 @@ import pytest
 from phosphene.core.errors import DeviceError, RecipeError
 from phosphene.studio.craft import Painted
 from phosphene.studio.live import PAINTED, Live
-from phosphene.studio.recipe import Sample
+from phosphene.studio.recipe import Sample, Walk
 from phosphene.studio.run import run
 from phosphene.zoo import Zoo
 
@@ -52,8 +52,35 @@ def test_one_picture_of_one_seed(live):
             live.ask(recipe)
 
 
-def test_it_paints_what_the_recipe_paints(tmp_path):
-    live, recipe = Live(tmp_path), Sample(model="digits-cgan", seed=7)
+def test_no_films(live):
+    place = {"path": "z = 7", "seed": 7, "num_frames": 1, "times": (0.0,)}
+    assert live.ask(Walk(**place)).split()[1] == b"7"
+    for change, said in (
+        ({"num_frames": 2, "times": (0.0, 1.0)}, "films are jobs"),
+        ({"times": None}, "films are jobs"),
+        ({"video": "mp4"}, "films are jobs"),
+        ({"path": None}, "say where"),
+        ({"seed": None}, "one picture at once"),
+    ):
+        with pytest.raises(RecipeError, match=said):
+            live.ask(Walk(**{**place, **change}))
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Sample(model="digits-cgan", seed=7),
+        Walk(
+            model="digits-cgan",
+            path="z = 0.6*7 + 0.8*8; class = 3",
+            seed=7,
+            num_frames=1,
+            times=(0.0,),
+        ),
+    ],
+)
+def test_it_paints_what_the_recipe_paints(recipe, tmp_path):
+    live = Live(tmp_path)
     try:
         png = live.ask(recipe)
         with pytest.raises(RecipeError, match="truncation_psi"):

@@ -1,4 +1,4 @@
-"""`/person.png`: a new one each time, the same for the same seed, and not for other sites."""
+"""`/person.png` and `/wander.png`: the same address is the same picture, and not for other sites."""
 
 import pytest
 
@@ -55,3 +55,34 @@ def test_what_is_not_painted(client, asked, monkeypatch):
 
     monkeypatch.setattr(client.app.state.house.live, "ask", dies)
     assert client.get("/person.png").status_code == 503
+
+
+def test_a_place_is_a_picture(client, asked):
+    first, again = (client.get("/wander.png?path=z %3D 0.6*7 %2B 0.8*8&seed=3") for _ in range(2))
+    assert first.headers["content-type"] == "image/png"
+    assert first.content == again.content
+    assert first.headers["etag"] == again.headers["etag"]
+    assert first.headers["cache-control"] == "private, max-age=3600"
+    recipe = asked[0]
+    assert (recipe.kind, recipe.model, recipe.seed) == ("walk", "faces-dcgan", 3)
+    assert (recipe.path, recipe.num_frames, recipe.times) == ("z = 0.6*7 + 0.8*8", 1, (0.0,))
+    client.get("/wander.png?path=z=7&model=emoji-stylegan2")
+    assert asked[-1].model == "emoji-stylegan2"
+
+
+def test_what_is_no_place(client, asked):
+    for query, status in (
+        ("", 422),
+        ("path=", 422),
+        ("path=z=7&seed=-1", 422),
+        (f"path={'z' * 2001}", 422),
+        ("path=z=7&model=../secret.safetensors", 404),
+        ("path=z=secret.png", 400),
+        (f"path=z=artifact:{'ab' * 32}", 400),
+    ):
+        response = client.get(f"/wander.png?{query}")
+        assert response.status_code == status, query
+        error_of(response)
+    elsewhere = client.get("/wander.png?path=z=7", headers={"sec-fetch-site": "cross-site"})
+    assert (elsewhere.status_code, error_of(elsewhere)["code"]) == (403, "wrong_origin")
+    assert asked == []

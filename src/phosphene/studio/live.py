@@ -1,4 +1,4 @@
-"""Pictures while one waits: a process beside the workers that paints one sample at once.
+"""Pictures while one waits: a process beside the workers that paints one picture at once.
 
 A face at each refresh cannot stand in a queue behind a film. The process is started when it is
 first asked, keeps its models, and is replaced when it dies. Between it and the server go JSON and
@@ -17,7 +17,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from phosphene.core.errors import DeviceError, PhospheneError, RecipeError, TooMany
-from phosphene.studio.recipe import Sample
+from phosphene.studio.recipe import Sample, Walk
 from phosphene.studio.recipe_text import dump_recipe, parse_recipe
 
 WAIT_SECONDS = 120.0  # the first time, torch and the model are loaded
@@ -38,14 +38,14 @@ def answer(line: Connection, home: Path, device: str) -> None:
     with suppress(EOFError, OSError):
         while True:
             asked = parse_recipe(json.loads(line.recv_bytes()))
-            assert isinstance(asked, Sample)
+            assert isinstance(asked, Sample | Walk)
             try:
                 line.send_bytes(PAINTED + _paint(asked, zoo, device))
             except PhospheneError as error:
                 line.send_bytes(REFUSED + str(error).encode())
 
 
-def _paint(recipe: Sample, zoo: "object", device: str) -> bytes:
+def _paint(recipe: Sample | Walk, zoo: "object", device: str) -> bytes:
     """The recipe's first picture as PNG, with its recipe inside."""
     from phosphene.studio.craft import Painted
     from phosphene.studio.run import run
@@ -78,15 +78,24 @@ class Live:
         self._line: Connection | None = None
         self._kept: OrderedDict[str, bytes] = OrderedDict()
 
-    def ask(self, recipe: Sample, seconds: float = WAIT_SECONDS) -> bytes:
-        """The PNG of a sample of one picture; the same bytes as `phosphene sample` writes.
+    def ask(self, recipe: Sample | Walk, seconds: float = WAIT_SECONDS) -> bytes:
+        """The PNG of a sample of one picture, or of a walk of one frame at a known time; the same
+        bytes as `phosphene sample` and `phosphene run` write.
 
         Raises:
-            RecipeError: what the generator says about the recipe; or it has no seed, or several.
+            RecipeError: what the generator says about the recipe; or it has no seed, or several,
+                or it is a film.
             DeviceError: the process died, or did not answer in time.
             TooMany: so many ask at this moment.
         """
-        if recipe.count != 1 or recipe.seed is None:
+        if isinstance(recipe, Walk):
+            if recipe.num_frames != 1 or recipe.times is None or recipe.leaves_files:
+                raise RecipeError("num_frames: one picture at once; films are jobs")
+            if recipe.path is None:
+                raise RecipeError("path: say where to look")
+        elif recipe.count != 1:
+            raise RecipeError("seed: one picture at once, of one seed")
+        if recipe.seed is None:
             raise RecipeError("seed: one picture at once, of one seed")
         text = dump_recipe(recipe)
         if not self._places.acquire(blocking=False):

@@ -1,16 +1,18 @@
-"""`/person.png`: what a generator dreams of, at once; the same seed is the same picture."""
+"""`/person.png` and `/wander.png`: what a generator dreams of, and what lies between, at once."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Query, Request, Response
 
-from phosphene.core.errors import NotFound
-from phosphene.studio.recipe import Sample
+from phosphene.core.errors import NotFound, RecipeError
+from phosphene.studio.recipe import Sample, Walk
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.recipes.fields import drawn_seed
+from phosphene.studio.references import PREFIX
 from phosphene.studio.store import sha256
+from phosphene.web.admission import admit_recipe
 from phosphene.web.failures import Refused
 from phosphene.web.guard import PNG
 from phosphene.web.house import Here, House
@@ -20,18 +22,17 @@ router = APIRouter(tags=["generators"])
 FACES = "faces-dcgan"
 Seed = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="drawn, if not given")]
 Model = Annotated[str, Query(max_length=80, description="a generator of the registry")]
+Of = Annotated[int, Query(ge=0, le=2**63 - 1, description="of what the path does not say")]
+Place = Annotated[str, Query(min_length=1, max_length=2000, description="as `z = 7`, or a mixture")]
 
 
 @router.get("/person.png", response_class=Response)
 async def person(here: Here, request: Request, seed: Seed = None, model: Model = FACES) -> Response:
     """Paint a face, or what another generator dreams of: a new one each time, or a seed's."""
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        # each picture is work: a page of another site must not be able to ask for thousands
-        raise Refused(403, "wrong_origin", "requests of other sites' pages are refused")
+    _demand_own(request)
     chosen = drawn_seed() if seed is None else seed
     recipe = sample_of(here, model, chosen)
-    # of threads of its own: those of other routes must not wait for models
-    png = await run_sync(here.live.ask, recipe, limiter=CapacityLimiter(1))
+    png = await painted(here, recipe)
     headers = {
         "content-location": f"/person.png?seed={chosen}&model={model}",
         "cache-control": "no-store" if seed is None else "private, max-age=3600",
@@ -40,14 +41,72 @@ async def person(here: Here, request: Request, seed: Seed = None, model: Model =
     return Response(png, media_type=PNG, headers=headers)
 
 
+@router.get("/wander.png", response_class=Response)
+async def wander(
+    here: Here, request: Request, path: Place, seed: Of = 0, model: Model = FACES
+) -> Response:
+    """Paint where a path begins: any place of a latent space. The same address is the same picture.
+
+    The first time that a path moves along a direction it is looked for, which can take a while.
+    """
+    _demand_own(request)
+    png = await painted(here, place_of(here, model, seed, path))
+    headers = {"cache-control": "private, max-age=3600", "etag": f'"{sha256(png)}"'}
+    return Response(png, media_type=PNG, headers=headers)
+
+
+async def painted(here: House, recipe: Sample | Walk) -> bytes:
+    """The PNG of a recipe, at once; see `Live.ask`."""
+    # of threads of its own: those of other routes must not wait for models
+    return await run_sync(here.live.ask, recipe, limiter=CapacityLimiter(1))
+
+
 def sample_of(here: House, model: str, seed: int) -> Sample:
     """The recipe of one picture.
 
     Raises:
         NotFound: no such model in the registry.
     """
-    if model not in here.model_names():
-        raise NotFound(f"model: no {model[:80]!r} in the registry; GET /api/recipes/kinds")
+    _demand_model(here, model)
     recipe = parse_recipe({"kind": "sample", "model": model, "seed": seed})
     assert isinstance(recipe, Sample)
     return recipe
+
+
+def place_of(here: House, model: str, seed: int, path: str) -> Walk:
+    """The recipe of the picture at which a path begins: a walk of one frame.
+
+    Args:
+        seed: Of what the path does not say.
+    Raises:
+        NotFound: no such model in the registry.
+        RecipeError: the path names a picture, which only a job can open.
+    """
+    _demand_model(here, model)
+    recipe = parse_recipe(still(model, seed, path))
+    assert isinstance(recipe, Walk)
+    admit_recipe(recipe, here.cards())
+    if PREFIX in path:
+        raise RecipeError("path: names a picture; POST it to /api/recipes")
+    return recipe
+
+
+def still(model: str, seed: int, path: str) -> dict[str, Any]:
+    """A walk of one frame, as data of a recipe."""
+    whole = {"kind": "walk", "model": model, "path": path, "seed": seed}
+    return {**whole, "num_frames": 1, "times": [0.0]}
+
+
+def _demand_own(request: Request) -> None:
+    """Refuse other sites: each picture is work, and their pages must not ask for thousands.
+
+    Raises:
+        Refused: the request is of another site's page.
+    """
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        raise Refused(403, "wrong_origin", "requests of other sites' pages are refused")
+
+
+def _demand_model(here: House, model: str) -> None:
+    if model not in here.model_names():
+        raise NotFound(f"model: no {model[:80]!r} in the registry; GET /api/recipes/kinds")
