@@ -130,6 +130,19 @@ class Tab:
             button = {} if kind == "mouseMoved" else {"button": "left", "clickCount": 1}
             self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, **button)
 
+    def drag(self, start: tuple[float, float], end: tuple[float, float], steps: int = 10) -> None:
+        """Press the button at a place, move to another in steps, and release it there."""
+        (x, y), (to_x, to_y) = start, end
+        self._mouse("mousePressed", x, y, clickCount=1)
+        for step in range(1, steps + 1):
+            share = step / steps
+            self._mouse("mouseMoved", x + share * (to_x - x), y + share * (to_y - y), buttons=1)
+            time.sleep(0.03)
+        self._mouse("mouseReleased", to_x, to_y, clickCount=1)
+
+    def _mouse(self, kind: str, x: float, y: float, **more: int) -> None:
+        self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", **more)
+
     def type(self, text: str) -> None:
         """Write into what has the focus."""
         self.send("Input.insertText", text=text)

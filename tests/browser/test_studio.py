@@ -153,6 +153,33 @@ def test_a_sheet_of_two_fields(tab: Tab, base: str) -> None:
     tab.wait("document.querySelector('.whole').naturalWidth > 300")
 
 
+def test_one_drags_over_the_map_and_films_two_keyframes(tab: Tab, base: str) -> None:
+    tab.open(f"{base}/wander?model=emoji-stylegan2&seconds=1")
+    tab.wait("document.querySelector('.two .canvas img').naturalWidth === 64", PATIENCE)
+    shown = "document.querySelector('.two .canvas img').src"
+    seen = "[...document.querySelectorAll('.latent-map img')].filter(e => e.naturalWidth).length"
+    tab.wait(f"{seen} === 25", PATIENCE)
+    tab.click_text("Add keyframe")
+    before = tab.look(shown)
+    x, y, side = tab.look(
+        "(() => { const r = document.querySelector('.latent-map').getBoundingClientRect();"
+        "return [r.x, r.y, r.width]; })()"
+    )
+    tab.drag((x + 0.5 * side, y + 0.5 * side), (x + 0.7 * side, y + 0.7 * side))
+    tab.wait(f"{shown} !== {before!r}")
+    tab.wait_for("seed 8001")  # a crossing further, and one down
+    tab.wait("new URLSearchParams(location.search).get('at') === '1,1'")
+    tab.key("ArrowRight")  # the map has the focus
+    tab.wait("new URLSearchParams(location.search).get('at') === '1.1,1'")
+    tab.click_text("Add keyframe")
+    tab.wait("document.querySelectorAll('.film .thumb img').length === 2")
+    tab.click(".film .primary")
+    tab.wait("document.querySelector('video')?.videoWidth === 256", PATIENCE)
+    tab.open(tab.look("location.href"))  # reloaded
+    tab.wait("document.querySelectorAll('.film .thumb img').length === 2")
+    tab.wait("document.querySelector('video')?.videoWidth === 256", PATIENCE)
+
+
 def test_words_never_become_code(tab: Tab, base: str) -> None:
     begin(tab, base, EVIL, 2)
     tab.wait_for("Done in", PATIENCE)
@@ -181,7 +208,7 @@ def test_everything_is_reached_by_keyboard(tab: Tab, base: str) -> None:
 
 def test_pages_fit_a_phone_and_remember_light_and_dark(tab: Tab, base: str) -> None:
     tab.resize(390, 844, dark=False)
-    for path in ("/imagine", "/breed", "/sheets", "/gallery", "/queue"):
+    for path in ("/imagine", "/breed", "/sheets", "/wander", "/gallery", "/queue"):
         tab.open(base + path)
         assert tab.look("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert not tab.look("document.body.classList.contains('body--dark')")

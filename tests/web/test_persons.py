@@ -1,4 +1,4 @@
-"""`/person.png` and `/wander.png`: the same address is the same picture, and not for other sites."""
+"""`/person.png` and `/wander.png`: an address is a picture, and not for other sites."""
 
 import pytest
 

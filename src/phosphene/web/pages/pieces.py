@@ -50,22 +50,31 @@ def icon_button(icon: str, label: str, on_click: Callable[..., Any]) -> ui.butto
     return button
 
 
-def copy_menu(recipe: Callable[[], Recipe]) -> ui.button:
+def copy_menu(recipe: Callable[[], Recipe], address: Callable[[], str] | None = None) -> ui.button:
     """The three ways to take a recipe away.
 
     Args:
         recipe: Asked when something is copied.
+        address: Path and query of the page that shows it; None looks for one by its kind.
     """
     button = ui.button("Copy as", icon="content_copy", color=None).props("flat dense no-caps")
     with button, ui.menu():
         for title, what in (("Command", as_command), ("Python", as_python), ("Link", None)):
-            ui.menu_item(title, partial(_copy, title, recipe, what))
+            ui.menu_item(title, partial(_copy, title, recipe, what, address))
     return button
 
 
-def _copy(title: str, recipe: Callable[[], Recipe], what: Callable[[Recipe], str] | None) -> None:
+def _copy(
+    title: str,
+    recipe: Callable[[], Recipe],
+    what: Callable[[Recipe], str] | None,
+    address: Callable[[], str] | None,
+) -> None:
     with told_errors():
-        text = as_address(_base(), recipe()) if what is None else what(recipe())
+        if what is not None:
+            text = what(recipe())
+        else:
+            text = as_address(_base(), recipe()) if address is None else _base() + address()
         ui.clipboard.write(text)
         tell(f"{title} copied")
 

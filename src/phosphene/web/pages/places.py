@@ -23,6 +23,7 @@ PLACES = {
     "/imagine": Place(f"{HERE}.imagine", "Imagine", "auto_awesome"),
     "/breed": Place(f"{HERE}.breed", "Breed", "child_care"),
     "/sheets": Place(f"{HERE}.sheets", "Sheets", "grid_on"),
+    "/wander": Place(f"{HERE}.wander", "Wander", "explore"),
     "/gallery": Place(f"{HERE}.gallery", "Gallery", "photo_library"),
     "/queue": Place(f"{HERE}.queue", "Queue", "format_list_numbered"),
     "/person": Place(f"{HERE}.person", "Person", "face"),
