@@ -32,15 +32,18 @@ from phosphene.studio.worker import Post, work
 register_judge()
 record.CHECKPOINT_SECONDS = 0.0
 carrying.EVENT_SECONDS = 0.0
-share, home, token = sys.argv[1:]
-work(Post(Path(share), None, "cpu", Path(home), token), threading.Event())
+share, home, token, data = sys.argv[1:]
+place = Path(data) if data else None
+work(Post(Path(share), None, "cpu", Path(home), token, place), threading.Event())
 """
 
 
-def start_worker(share: Path, home: Path, token: str = "test") -> subprocess.Popen[str]:
+def start_worker(
+    share: Path, home: Path, token: str = "test", data: Path | None = None
+) -> subprocess.Popen[str]:
     """Start a worker of the studio in a folder; SIGTERM ends it when its job is given back."""
     return subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(share), str(home), token],
+        [sys.executable, "-c", WORKER, str(share), str(home), token, str(data or "")],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])},
         stderr=subprocess.PIPE,
         text=True,

@@ -1,11 +1,13 @@
 """One job carried out: events, pictures, and what a crash in between leaves."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from phosphene.core.errors import NotFound, RecipeError
+from phosphene.core.image_files import open_pil
 from phosphene.core.images import save_png
 from phosphene.core.rng import Rng
 from phosphene.studio import carrying, record
@@ -229,6 +231,33 @@ def learns(data: str, **fields):
             **fields,
         }
     )
+
+
+def test_a_training_by_name_tells_no_path(studio, zoo, tmp_path):
+    save_png(Rng((0,)).uniform(3, 20, 20, low=-1)[0], tmp_path / "open" / "cats" / "x.png")
+    (tmp_path / "open" / "dogs").mkdir()
+    for data, place, said in (
+        ("folder:cats", None, "--data-dir"),
+        ("folder:../cats", tmp_path / "open", "no folder '../cats'"),
+        ("folder:dogs", tmp_path / "open", "no usable picture for split 'train' in 'dogs'"),
+    ):
+        studio.jobs.submit(learns(data))
+        job, held = studio.leases.claim("elsewhere:1:a")
+        with pytest.raises(RecipeError, match=re.escape(said)) as error:
+            carry_out(studio, job, held, zoo, "cpu", wish=never, data=place)
+        assert str(tmp_path) not in str(error.value)
+        studio.leases.fail(held, error.value)
+    studio.jobs.submit(learns("folder:cats"))
+    job, held = studio.leases.claim("elsewhere:1:a")
+    carry_out(studio, job, held, zoo, "cpu", wish=never, data=tmp_path / "open")
+    assert (studio.store.run_of(job.id) / "tiny.safetensors").is_file()
+    events = read_events(studio.database, job=job.id)
+    (sheet,) = (e for e in events if e.has_preview)
+    shown = open_pil(preview_of(studio.database, job.id, sheet.id))
+    whole = open_pil(studio.store.run_of(job.id) / "sheet-000004.png")
+    assert shown.size == whole.size  # all of it, not the first picture
+    assert str(tmp_path) not in str([e.data for e in events])
+    assert str(tmp_path) not in studio.jobs.get(job.id).recipe
 
 
 def test_a_training_goes_on_where_it_was_and_keeps_its_weights(studio, zoo, tmp_path, monkeypatch):

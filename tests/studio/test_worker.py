@@ -7,11 +7,14 @@ import time
 import pytest
 
 from phosphene.core.errors import RecipeError
+from phosphene.core.images import save_png
+from phosphene.core.rng import Rng
 from phosphene.studio import worker as module
 from phosphene.studio.carrying import Stopped
 from phosphene.studio.job import ENDED, State
 from phosphene.studio.job_events import read_events
 from phosphene.studio.leases import MAX_DEATHS, LeaseLost, Pace
+from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.repair import repair
 from phosphene.studio.worker import Pulse, attempt
 from tests.studio.fakes import tiny
@@ -95,6 +98,71 @@ def test_a_step_that_does_not_end_is_broken_off(studio, monkeypatch):
         until(lambda: codes)
     assert codes == [module.STUBBORN]
     assert studio.jobs.get(job.id).state is State.CANCELLED
+
+
+NUM_STEPS = 280  # long enough to hear a wish in between
+
+
+def learns(**fields):
+    """A tiny DCGAN on a folder that goes by its name."""
+    return parse_recipe(
+        {
+            "kind": "train",
+            "learner": "gan",
+            "name": "tiny",
+            "data": "folder:cats",
+            "size": 16,
+            "steps": NUM_STEPS,
+            "batch_size": 4,
+            "checkpoint_every": 5,
+            "sheet_every": 140,
+            "tensorboard": False,
+            "model": {"arch": "dcgan", "width": 4, "d_width": 4, "z_dim": 6},
+            **fields,
+        }
+    )
+
+
+def steps_of(studio, job: str) -> list[int]:
+    return [e.data["step"] for e in read_events(studio.database, job=job) if e.kind == "step"]
+
+
+def test_a_training_is_stopped_resumed_and_killed_to_the_same_weights(home, tmp_path):
+    data, share = tmp_path / "data", tmp_path / "share"
+    for i in range(6):
+        save_png(Rng((i,)).uniform(3, 20, 20, low=-1)[0], data / "cats" / f"{i}.png")
+    studio = studio_in(share)
+    whole, job = (studio.jobs.submit(learns()).id for _ in range(2))
+    run = studio.store.run_of(job)
+    process = start_worker(share, home, data=data)
+    until((run / "checkpoint.safetensors").exists, 120)
+    studio.jobs.pause(job)  # Stop, of the page
+    until(lambda: studio.jobs.get(job).state is State.PAUSED)
+    assert (run / "checkpoint.safetensors").exists()
+    stopped = studio.jobs.get(job).step
+    assert 5 <= stopped < NUM_STEPS
+    studio.jobs.resume(job)
+    until(
+        lambda: studio.jobs.get(job).state is State.RUNNING and len(steps_of(studio, job)) > stopped
+    )
+    process.kill()
+    process.communicate()
+    studio.leases.reclaim()
+    assert studio.jobs.get(job).state is State.QUEUED
+    process = start_worker(share, home, data=data)
+    until(lambda: studio.jobs.get(job).state in ENDED, 120)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    taken_up = steps_of(studio, job)
+    assert taken_up != sorted(taken_up)  # from a checkpoint, and not from where it was
+    assert taken_up.count(1) == 1
+    assert studio.jobs.get(job).state is State.DONE
+    weights = [studio.store.run_of(name) / "tiny.safetensors" for name in (whole, job)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    sheets = [e for e in read_events(studio.database, job=whole) if e.has_preview]
+    assert [e.data["step"] for e in sheets] == [140, 280]
+    studio.close()
 
 
 def killed_at_random_moments(folder, home, moments: int, jobs: int) -> None:

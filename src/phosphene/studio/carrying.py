@@ -16,9 +16,11 @@ import sqlalchemy as sa
 
 from phosphene.core.errors import PhospheneError
 from phosphene.core.files import make_folder, write_bytes
+from phosphene.core.image_files import open_pil
 from phosphene.core.images import to_pil
 from phosphene.core.protocols import Step
 from phosphene.studio.craft import Painted
+from phosphene.studio.data_folders import folder_name, with_data
 from phosphene.studio.entry import described
 from phosphene.studio.folder import RunFolder
 from phosphene.studio.job import Job, State
@@ -31,10 +33,12 @@ from phosphene.studio.run import run
 from phosphene.studio.store import PREVIEW_SIDE, webp
 from phosphene.studio.studio import Studio
 from phosphene.studio.tables import made
+from phosphene.training.loop import sheet_name
 from phosphene.zoo import Zoo
 
 EVENT_SECONDS = 0.5
 PREVIEW_SECONDS = 1.0
+SHEET_SIDE = 1024  # px, of a training's sample sheet
 MAX_STEPS_KEPT = 400  # events of a job; of longer ones every second is dropped, again and again
 INPUTS = "inputs"
 
@@ -79,7 +83,8 @@ class Reporter:
         if isinstance(step, Painted) and step.artifact is not None:
             self._keep(step)
         last = step.index + 1 >= step.total
-        if now - self._told >= EVENT_SECONDS or last:
+        is_sheet = isinstance(self.recipe, Train) and step.images is not None
+        if now - self._told >= EVENT_SECONDS or last or is_sheet:
             self._told = now
             scalars = {k: v for k, v in step.scalars.items() if math.isfinite(v)}
             data = {"step": step.index + 1, "total": step.total, "scalars": scalars}
@@ -93,7 +98,12 @@ class Reporter:
         return Pace(setup, work / (self._steps - 1) if self._steps > 1 else 0.0)
 
     def _preview(self, step: Step, now: float) -> bytes | None:
-        if step.images is None or now - self._shown < PREVIEW_SECONDS:
+        if step.images is None:
+            return None
+        if isinstance(self.recipe, Train):  # all of the sheet, as the run has just written it
+            sheet = self.studio.store.run_of(self.held.job) / sheet_name(step.index + 1)
+            return webp(open_pil(sheet), SHEET_SIDE)
+        if now - self._shown < PREVIEW_SECONDS:
             return None
         self._shown = now
         return webp(to_pil(step.images[0].detach().float().clamp(-1, 1)), PREVIEW_SIDE)
@@ -150,18 +160,20 @@ def carry_out(
     device: str,
     *,
     wish: Callable[[], State | None],
+    data: Path | None = None,
 ) -> Pace | None:
     """Carry out a job from where its run's folder is; returns how fast it went.
 
     Args:
         wish: Asked after each step: what the job should become instead of going on.
+        data: Where folders to learn from are; None if recipes may name none.
     Raises:
         Stopped: there was a wish.
         LeaseLost: the job is somebody else's by now.
         PhospheneError: as for `run`; or a picture that the recipe names is not in the gallery.
     """
     asked = job.parsed()
-    recipe, folder = with_files(asked), studio.store.run_of(job.id)
+    recipe, folder = with_data(with_files(asked), data), studio.store.run_of(job.id)
     reporter = Reporter(studio, held, recipe, descended_from(asked))
 
     def go() -> None:
@@ -182,6 +194,9 @@ def carry_out(
     except LeaseLost:
         raise
     except PhospheneError as error:
+        if isinstance(recipe, Train) and (name := folder_name(asked)) is not None:
+            hidden = {str(recipe.data): name, str(studio.store.share): studio.store.share.name}
+            raise type(error)(_without(str(error), hidden)) from None
         if not begun_before or reporter.pace() is not None or isinstance(recipe, Train):
             raise
         # weights or phosphene changed since the checkpoint: the job is to be done all the same
@@ -189,6 +204,13 @@ def carry_out(
         reporter.note(Step(0, max(1, job.total), notes=(f"begins anew: {error}",)))
         go()
     return reporter.pace()
+
+
+def _without(text: str, hidden: Mapping[str, str]) -> str:
+    """What went wrong, for those who may not know where folders of this machine are."""
+    for path, name in hidden.items():
+        text = text.replace(path, name)
+    return text
 
 
 def _lay_out(studio: Studio, names: list[str], folder: Path) -> Path:

@@ -44,6 +44,7 @@ class Supervisor:
         devices: One worker each.
         home: Where models live.
         target: What a worker process runs.
+        data: Where folders to learn from are; None if recipes may name none.
     """
 
     def __init__(
@@ -53,8 +54,11 @@ class Supervisor:
         devices: Sequence[str],
         home: Path,
         target: Callable[[Post, Quit], None] = work,
+        *,
+        data: Path | None = None,
     ) -> None:
         self.studio, self.database, self.home, self.target = studio, database, home, target
+        self.data = data
         self._context = multiprocessing.get_context("spawn")
         self._quits = self._context.Event()
         self._desks = [_Desk(device) for device in devices]
@@ -99,7 +103,7 @@ class Supervisor:
     def _hire(self, desk: _Desk) -> None:
         token = secrets.token_hex(8)
         share = self.studio.store.share
-        post = Post(share, self.database, desk.device, self.home, token)
+        post = Post(share, self.database, desk.device, self.home, token, self.data)
         desk.process = self._context.Process(
             target=self.target,
             args=(post, self._quits),

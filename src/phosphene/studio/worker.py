@@ -33,6 +33,7 @@ class Post:
     Args:
         token: Part of its name, so that whoever started it knows that.
         home: Where models live.
+        data: Where folders to learn from are; None if recipes may name none.
     """
 
     share: Path
@@ -40,6 +41,7 @@ class Post:
     device: str
     home: Path
     token: str
+    data: Path | None = None
 
 
 class Quit(Protocol):
@@ -135,7 +137,7 @@ def work(post: Post, quits: Quit) -> None:
             continue
         job, held = claimed
         with Pulse(studio, held, leaving) as pulse:
-            carry = partial(carry_out, studio, job, held, zoo, post.device)
+            carry = partial(carry_out, studio, job, held, zoo, post.device, data=post.data)
             attempt(studio, job, held, partial(carry, wish=pulse.wish))
     studio.close()
 

@@ -154,7 +154,7 @@ class _Run:
             columns = getattr(self.learner, "sheet_columns", SHEET_COLUMNS)
             sheet = grid(images, columns)
             png = png_bytes(sheet)
-            write_bytes(self.folder / f"sheet-{index + 1:06d}.png", png)
+            write_bytes(self.folder / sheet_name(index + 1), png)
             if self.events:
                 self.events.sheet(index + 1, png, sheet.shape)
         if self.events:
@@ -247,6 +247,11 @@ class _Run:
         self.forget()
         _append(self.folder / METRICS, {"step": self.start, "rolled_back": str(death)})
         self.save(self.start)  # a kill from now on resumes with the lower rates
+
+
+def sheet_name(steps: int) -> str:
+    """What the sample sheet after so many steps is called, in the run's folder."""
+    return f"sheet-{steps:06d}.png"
 
 
 def _append(path: Path, row: Mapping[str, int | float | str]) -> None:
