@@ -53,6 +53,12 @@ def test_a_database_that_is_none_is_said_before_anything_starts(phosphene: Comma
     assert (said.code, "no database" in said.err) == (2, True)
 
 
+def test_a_data_folder_has_to_be_there(phosphene: Command) -> None:
+    said = phosphene("serve", "--data-dir", "nowhere")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "--data-dir 'nowhere' is no folder" in said.err
+
+
 def test_no_device(phosphene: Command) -> None:
     assert phosphene("serve", "--device", ",").code == 2
 

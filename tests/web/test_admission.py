@@ -10,7 +10,7 @@ from phosphene.prompting.prompt import parse
 from phosphene.studio.recipe import HOMES, KINDS, Train
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.references import with_files
-from phosphene.web.admission import RULES, admit_recipe, is_closed
+from phosphene.web.admission import RULES, TRAINING, admit_recipe, is_closed
 
 ID = "a" * 64
 REF = f"artifact:{ID}"
@@ -143,6 +143,67 @@ def test_no_text_hides_a_file(fields):
 )
 def test_what_is_allowed(fields):
     admitted(fields)
+
+
+LEARN = {
+    "kind": "train",
+    "learner": "gan",
+    "steps": 9,
+    "data": "folder:cats",
+    "model": {"arch": "dcgan", "d_norm": "spectral", "channel_mults": [1, 2]},
+    "settings": {"policy": "color,cutout", "g_rate": 2e-4, "discriminator": "projected"},
+}
+FOLDERS = ["cats", "old owls"]
+
+
+def test_every_field_of_a_training_that_holds_text_has_a_rule_or_is_refused():
+    open_fields = {n for n, f in Train.model_fields.items() if not is_closed(f.annotation)}
+    assert open_fields - TRAINING.keys() == {"output"}
+    assert TRAINING.keys() <= open_fields
+
+
+def test_nobody_trains_unless_whoever_serves_has_allowed_it():
+    assert "--data-dir" in refused(LEARN)
+    with pytest.raises(RecipeError, match="is no `folder:NAME`"):
+        admit_recipe(parse_recipe(LEARN), MODELS, [])
+    for data in ("folder:cats", "folder:old owls"):
+        admit_recipe(parse_recipe({**LEARN, "data": data}), MODELS, FOLDERS)
+    other = {"learner": "perceptor", "painter": "emoji-vqgan", "text": "emoji-clip", "name": "a.b"}
+    admit_recipe(parse_recipe({**LEARN, **other}), MODELS, FOLDERS)
+
+
+@pytest.mark.parametrize(
+    "path", [*FILES, "..", "cats", "/data/cats", "folder:cats", "a.safetensors"]
+)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        lambda x: {"data": f"folder:{x}"},
+        lambda x: {"data": None if x == "folder:cats" else x},
+        lambda x: {"data": f"folder:cats/{x}"},
+        lambda x: {"output": x},
+        lambda x: {"features": x},
+        lambda x: {"text": x},
+        lambda x: {"painter": x},
+        lambda x: {"model": {"arch": "latent", "text": x}},
+        lambda x: {"model": {"autoencoder": x}},
+        lambda x: {"settings": {"deep": [{"text": x}]}},
+    ],
+)
+def test_no_field_of_a_training_takes_a_path(fields, path):
+    recipe = parse_recipe({**LEARN, **fields(path)})
+    if recipe.data == "folder:cats" and fields(path).keys() == {"data"}:
+        return  # the one that is offered
+    with pytest.raises(RecipeError) as error:
+        admit_recipe(recipe, MODELS, FOLDERS)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path != ID])
+def test_no_setting_of_a_training_reads_as_a_path(path):
+    for fields in ({"model": {"arch": path}}, {"settings": {path: 1}}, {"settings": {"a": [path]}}):
+        with pytest.raises(RecipeError, match="no word"):
+            admit_recipe(parse_recipe({**LEARN, **fields}), MODELS, FOLDERS)
 
 
 pieces = st.sampled_from(

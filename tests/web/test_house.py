@@ -49,6 +49,27 @@ def test_what_names_a_file_is_not_submitted(house):
     assert house.submit("a", wanted()).state == "queued"
 
 
+def test_nobody_trains_but_on_the_folders_that_are_open(tmp_path, house):
+    fields = {"kind": "train", "learner": "gan", "steps": 3, "data": "folder:cats"}
+    assert house.data_folders() is None
+    with pytest.raises(RecipeError, match="--data-dir"):
+        house.submit("a", parse_recipe(fields))
+    (tmp_path / "open" / "cats").mkdir(parents=True)
+    (tmp_path / "open" / "out").symlink_to("/etc")
+    settings = Settings(tmp_path, tmp_path / "home", data=tmp_path / "open")
+    open_house = House(house.studio, settings, Ledger(Limits()), house.live)
+    assert open_house.data_folders() == ["cats"]
+    for data in ("folder:out", "folder:../open/cats", "folder:/etc", "/etc", "cats"):
+        with pytest.raises(RecipeError, match="is no `folder:NAME`"):
+            open_house.submit("a", parse_recipe({**fields, "data": data}))
+    (tmp_path / "open" / "cats" / "index.json").symlink_to("/etc/passwd")
+    with pytest.raises(RecipeError, match="by links"):
+        open_house.submit("a", parse_recipe(fields))
+    (tmp_path / "open" / "cats" / "index.json").unlink()
+    job = open_house.submit("a", parse_recipe(fields))
+    assert job.parsed().data == "folder:cats"  # its path is found where it is carried out
+
+
 def test_a_forecast_is_believed_for_a_moment(house, monkeypatch):
     asked, guess = [], Forecast(3.0, 2.0, 4.0, 1, True)
     monkeypatch.setattr("phosphene.web.house.forecast", lambda *_: asked.append(1) or guess)

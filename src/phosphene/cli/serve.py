@@ -45,6 +45,10 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name that the server is reached by.")
     ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Let clients train on the folders in this one; else nobody may."),
+    ] = None,
     limits: Annotated[
         str, typer.Option(help="Of one client, as jobs=120,waiting=200,requests=6000; 0 is none.")
     ] = "",
@@ -52,6 +56,10 @@ def serve(
     """Serve the studio: queue, gallery and API."""
     demand_installed()
     guard = guard_of(host, token, no_token=no_token, allow_host=allow_host or ())
+    if data_dir is not None and not data_dir.is_dir():
+        raise RecipeError(
+            f"--data-dir {str(data_dir)!r} is no folder; it holds folders of pictures"
+        )
     devices = tuple(d.strip() for d in (device or context.obj.device).split(",") if d.strip())
     if not devices:
         raise RecipeError("--device should name one, for example cpu")
@@ -61,7 +69,9 @@ def serve(
     from phosphene.zoo.registry import home
 
     may = read_limits(limits)
-    settings = Settings(share_dir.absolute(), home(), database, devices, guard, may)
+    data = None if data_dir is None else data_dir.absolute()
+    share = share_dir.absolute()
+    settings = Settings(share, home(), database, devices, guard, may, data=data)
     _run(settings, host, port)
 
 

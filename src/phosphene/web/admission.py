@@ -1,6 +1,7 @@
 """Which recipes may come over HTTP: those that name no file of this machine.
 
-Pictures are named by `artifact:ID`, models by their name in the registry. Each field that can hold
+Pictures are named by `artifact:ID`, models by their name in the registry, folders to learn from by
+`folder:NAME` where whoever serves has allowed it. Each field that can hold
 text has a rule; a field without one is refused, so that one that is added later is refused until
 somebody has thought about it.
 """
@@ -12,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from phosphene.core.errors import RecipeError, did_you_mean
 from phosphene.prompting.alternatives import combinations, has_alternatives, num_combinations
 from phosphene.prompting.prompt import SCENE_MARK, clean, parse
+from phosphene.studio.data_folders import PREFIX, folder_name
 from phosphene.studio.recipe import (
     Animate,
     Breed,
@@ -23,6 +25,7 @@ from phosphene.studio.recipe import (
     Recipe,
     Sample,
     Sheet,
+    Train,
     Walk,
 )
 from phosphene.studio.recipe_text import recipe_with
@@ -38,6 +41,7 @@ MAX_COMBINATIONS = 256  # of alternatives that are looked at one by one
 NOT_A_PICTURE = "names a file; over HTTP a picture is `artifact:ID`, of the gallery"
 _PICTURE = re.compile(rf"{REFERENCE.pattern}(:\d+)?")
 _SEEDS = re.compile(r"\d+(-\d+)?")
+_WORD = re.compile(r"[A-Za-z0-9_,-]{0,200}")  # of a learner's settings
 _FILE = re.compile(r"\.(png|jpe?g|webp|json|toml|safetensors|txt)", re.IGNORECASE)
 
 
@@ -52,6 +56,10 @@ def admit(recipe: Recipe, models: Models) -> None:
     rules = RULES.get(type(recipe))
     if rules is None:
         raise RecipeError(f"kind: {recipe.kind!r} reads and writes files; run it at the terminal")
+    _apply(rules, recipe, models)
+
+
+def _apply(rules: Mapping[str, Rule], recipe: Recipe, models: Models) -> None:
     for name, field in type(recipe).model_fields.items():
         value = getattr(recipe, name)
         rule = rules.get(name) or (_plain if is_closed(field.annotation) else _unknown)
@@ -173,6 +181,33 @@ def _nested(value: Any, models: Models) -> Iterator[str]:
     yield from ()
 
 
+def _table(value: Any, models: Models) -> Iterator[str]:
+    """A network's shape, or a learner's settings: numbers, and words of a list."""
+    if isinstance(value, str) and not _WORD.fullmatch(value):
+        yield f"{value[:80]!r} is no word of a learner's settings"
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            if key in ("autoencoder", "text"):  # a model's config: opened when it paints
+                yield f"{key} is said by the fields painter and text"
+            yield from _table(key, models)
+            yield from _table(inner, models)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _table(inner, models)
+
+
+# where training is allowed; `output` is the server's, so it has no rule
+TRAINING: dict[str, Rule] = {
+    "data": _plain,  # looked up among the folders before
+    "name": _plain,  # has a pattern: letters, digits, points
+    "classes": _plain,  # looked up among the names of what was found
+    "styles": _plain,
+    "features": _other_model,
+    "text": _other_model,
+    "painter": _other_model,
+    "model": _table,
+    "settings": _table,
+}
 RULES: dict[type[Recipe], dict[str, Rule]] = {
     Imagine: {
         "prompt": _prompt,
@@ -232,14 +267,31 @@ def _varied(value: Any, models: Models) -> Iterator[str]:
 RULES[Sheet]["vary"] = _varied
 
 
-def admit_recipe(recipe: Recipe, models: Models) -> None:
-    """The same, and each recipe that a sheet would carry out.
+def admit_recipe(recipe: Recipe, models: Models, folders: Collection[str] | None = None) -> None:
+    """The same, and each recipe that a sheet would carry out; and training, where it is allowed.
 
+    Args:
+        folders: Names of those that may be learnt from; None lets nobody train.
     Raises:
-        RecipeError: as for `admit`.
+        RecipeError: as for `admit`; or a training that names none of the folders.
     """
+    if isinstance(recipe, Train):
+        _admit_training(recipe, models, folders)
+        return
     admit(recipe, models)
     if isinstance(recipe, Sheet):
         for axis in recipe.vary:
             for value in axis.values if axis.field != STYLE else ():
                 admit(recipe_with(recipe.of, {axis.field: value}), models)
+
+
+def _admit_training(recipe: Train, models: Models, folders: Collection[str] | None) -> None:
+    if folders is None:
+        raise RecipeError(
+            "kind: 'train' reads and writes files; run it at the terminal, or start "
+            "`phosphene serve --data-dir DIR`"
+        )
+    if folder_name(recipe) not in folders:
+        given = "nothing" if recipe.data is None else repr(recipe.data[:80])
+        raise RecipeError(f"data: {given} is no `{PREFIX}NAME` of a folder that is offered here")
+    _apply(TRAINING, recipe, models)

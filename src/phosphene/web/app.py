@@ -93,7 +93,9 @@ def _open(settings: Settings, ledger: Ledger, is_closing: Callable[[], bool]) ->
     live = Live(settings.home, settings.devices[0] if settings.devices else "cpu")
     house = House(studio, settings, ledger, live, is_closing=is_closing)
     if settings.devices:
-        house.supervisor = Supervisor(studio, settings.database, settings.devices, settings.home)
+        house.supervisor = Supervisor(
+            studio, settings.database, settings.devices, settings.home, data=settings.data
+        )
         house.supervisor.start()
     log.info("studio open, %d workers", len(settings.devices))
     return house

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from phosphene.core.errors import PhospheneError
+from phosphene.studio.data_folders import folder_names, with_data
 from phosphene.studio.forecast import Forecast, forecast
 from phosphene.studio.job import Job, Workload, workload_of
 from phosphene.studio.live import Live
@@ -38,6 +39,7 @@ class Settings:
         devices: One worker process each; none for a server that only shows.
         home: Where models live.
         patience: Seconds for which an answer that is a picture is waited for.
+        data: Whose folders may be learnt from; None lets nobody train over HTTP.
     """
 
     share: Path
@@ -47,6 +49,7 @@ class Settings:
     guard: Guard = field(default_factory=Guard)
     limits: Limits = field(default_factory=Limits)
     patience: float = PATIENCE_SECONDS
+    data: Path | None = None
 
 
 @dataclass(slots=True)
@@ -111,17 +114,30 @@ class House:
                 self._forecasts[work] = (now, guess)
         return guess
 
+    def data_folders(self) -> list[str] | None:
+        """Names of the folders that may be learnt from; None if nobody may train over HTTP."""
+        return None if self.settings.data is None else folder_names(self.settings.data)
+
+    def admit(self, recipe: Recipe) -> None:
+        """Let a recipe from the network pass, or not.
+
+        Raises:
+            RecipeError: it names a file, or a model or a folder that is not offered.
+        """
+        admit_recipe(recipe, self.cards(), self.data_folders())
+        with_data(recipe, self.settings.data)
+
     def submit(
         self, client: str, recipe: Recipe, priority: int = 0, client_key: str | None = None
     ) -> Job:
         """Put a recipe into the queue for a client; see `Jobs.submit`.
 
         Raises:
-            RecipeError: it names a file, or a model that is not in the registry.
+            RecipeError: as for `admit`.
             Refused: the client has asked for too much.
             TooMany: the queue is full.
         """
-        admit_recipe(recipe, self.cards())
+        self.admit(recipe)
         jobs = self.studio.jobs
         is_new = client_key is None or jobs.of_key(client_key) is None
         if is_new:

@@ -7,7 +7,7 @@ import pytest
 from phosphene.studio.job_events import tell
 from phosphene.studio.leases import Pace
 from phosphene.studio.tables import made
-from tests.web.served import FOX, error_of, studio_of
+from tests.web.served import FOX, error_of, served, studio_of
 
 
 def post(client, recipe=FOX, **more):
@@ -112,6 +112,27 @@ def test_a_forecast_before_the_run(client):
     said = client.post("/api/recipes/forecast", json=FOX).json()
     assert said["seconds"] == pytest.approx(1 + 3 * 0.5)
     assert post(client)["forecast"] == said
+
+
+def test_a_training_is_asked_for_where_it_is_allowed(client, tmp_path):
+    training = {"kind": "train", "learner": "gan", "steps": 3, "data": "folder:cats"}
+    for path in ("/api/recipes", "/api/recipes/forecast"):
+        response = client.post(path, json=training)
+        assert (response.status_code, error_of(response)["param"]) == (400, "kind")
+    (tmp_path / "open" / "cats").mkdir(parents=True)
+    with served(tmp_path / "other", data=tmp_path / "open") as other:
+        job = other.post("/api/recipes", json=training)
+        assert job.status_code == 202
+        assert str(tmp_path) not in job.text
+        for data in (
+            "folder:../open",
+            "folder:..",
+            str(tmp_path / "open" / "cats"),
+            "artifact:" + "a" * 64,
+        ):
+            response = other.post("/api/recipes", json={**training, "data": data})
+            assert (response.status_code, error_of(response)["param"]) == (400, "data")
+            assert str(tmp_path) not in error_of(response)["message"].replace(data, "")
 
 
 def test_kinds_are_described(client):

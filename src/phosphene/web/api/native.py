@@ -13,7 +13,7 @@ from phosphene.studio.job import ENDED, State
 from phosphene.studio.job_events import preview_of
 from phosphene.studio.recipe import KINDS, Recipe
 from phosphene.studio.recipe_text import parse_recipe
-from phosphene.web.admission import RULES, admit_recipe
+from phosphene.web.admission import RULES
 from phosphene.web.api.views import ForecastView, JobView
 from phosphene.web.house import Client, Here, House
 from phosphene.web.streams import Herald, stream
@@ -152,7 +152,7 @@ def preview(here: Here, job: str, event: Annotated[int, Path(ge=0, le=2**53)]) -
 
 def _admitted(here: House, fields: dict[str, Any]) -> Recipe:
     recipe = parse_recipe(fields)
-    admit_recipe(recipe, here.model_names())
+    here.admit(recipe)
     return recipe
 
 
