@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
+from phosphene.core.images import save_png
+from phosphene.core.rng import Rng
 from phosphene.zoo.fetch import is_here
 from phosphene.zoo.registry import card, home
 from tests.browser.chromium import CONTROL, Tab, browser, program
@@ -18,6 +21,19 @@ PROGRAM = "from phosphene.cli.app import main\nif __name__ == '__main__': main()
 NEEDED = ("emoji-vqgan", "emoji-clip", "minilm", "efficientnet-lite0")
 EVIL = "<img src=x onerror=window.xss=1><script>window.xss=2</script>"
 PROMPT = ".prompt textarea"
+# a thousand steps of ten milliseconds
+TINY_GAN = """learner = "gan"
+name = "tiny"
+size = 16
+steps = 1000
+batch_size = 4
+checkpoint_every = 50
+sheet_every = 50
+[model]
+arch = "dcgan"
+width = 4
+d_width = 4
+"""
 PATIENCE = 240  # seconds, on a machine that others share
 
 pytestmark = [
@@ -33,9 +49,12 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with a worker; its address."""
-    share = tmp_path_factory.mktemp("share")
+    share, data = tmp_path_factory.mktemp("share"), tmp_path_factory.mktemp("data")
+    for i in range(6):
+        save_png(Rng((i,)).uniform(3, 20, 20, low=-1)[0], data / "noise" / f"{i}.png")
+    options = ["--port", "0", "--share-dir", str(share), "--data-dir", str(data)]
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "serve", "--port", "0", "--share-dir", str(share)],
+        [sys.executable, "-c", PROGRAM, "serve", *options],
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         stderr=subprocess.PIPE,
         text=True,
@@ -180,6 +199,26 @@ def test_one_drags_over_the_map_and_films_two_keyframes(tab: Tab, base: str) -> 
     tab.wait("document.querySelector('video')?.videoWidth === 256", PATIENCE)
 
 
+def test_a_model_is_trained_stopped_reloaded_and_resumed(tab: Tab, base: str) -> None:
+    tab.open(f"{base}/train?{urlencode({'folder': 'noise', 'recipe': TINY_GAN})}")
+    tab.wait_for("Nothing is trained here")
+    tab.click(".primary")
+    tab.wait("location.search.includes('job=')", 30)
+    tab.wait_for("Sample sheet after", PATIENCE)
+    tab.wait("document.querySelector('.sheet-box img').naturalWidth > 100")
+    tab.wait("document.querySelectorAll('.curve polyline').length > 2")
+    assert tab.look("document.querySelector('.curve polyline').getBBox().width > 300")
+    tab.click_text("Stop")
+    tab.wait_for("Paused", 60)
+    tab.open(tab.look("location.href"))  # reloaded
+    tab.wait_for("Resume goes on from the last checkpoint.")
+    tab.click_text("Resume")
+    tab.wait_for("Training, step", PATIENCE)
+    tab.wait_for("Done in", PATIENCE)
+    tab.wait_for("phosphene sample share")
+    tab.wait_for("tiny.safetensors")
+
+
 def test_words_never_become_code(tab: Tab, base: str) -> None:
     begin(tab, base, EVIL, 2)
     tab.wait_for("Done in", PATIENCE)
@@ -208,7 +247,7 @@ def test_everything_is_reached_by_keyboard(tab: Tab, base: str) -> None:
 
 def test_pages_fit_a_phone_and_remember_light_and_dark(tab: Tab, base: str) -> None:
     tab.resize(390, 844, dark=False)
-    for path in ("/imagine", "/breed", "/sheets", "/wander", "/gallery", "/queue"):
+    for path in ("/imagine", "/breed", "/sheets", "/wander", "/train", "/gallery", "/queue"):
         tab.open(base + path)
         assert tab.look("document.documentElement.scrollWidth <= window.innerWidth"), path
         assert not tab.look("document.body.classList.contains('body--dark')")

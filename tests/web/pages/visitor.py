@@ -53,17 +53,21 @@ Visit = Callable[[Visitor, Studio], Awaitable[None]]
 
 
 def visit(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, what: Visit, guard: Guard | None = None
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: Visit,
+    guard: Guard | None = None,
+    **settings: Any,
 ) -> None:
     """Let a visitor do something in a studio without workers."""
     monkeypatch.setenv("NICEGUI_USER_SIMULATION", "true")
-    asyncio.run(_visit(folder, what, guard))
+    asyncio.run(_visit(folder, what, guard, settings))
 
 
-async def _visit(folder: Path, what: Visit, guard: Guard | None) -> None:
+async def _visit(folder: Path, what: Visit, guard: Guard | None, settings: dict[str, Any]) -> None:
     kept = ui.navigate, ui.notify, ui.download
     try:
-        async with visitor(folder, guard) as (user, studio):
+        async with visitor(folder, guard, **settings) as (user, studio):
             await what(user, studio)
     finally:
         ui.navigate, ui.notify, ui.download = kept  # the visitor puts its own in their place
@@ -71,8 +75,11 @@ async def _visit(folder: Path, what: Visit, guard: Guard | None) -> None:
 
 
 @asynccontextmanager
-async def visitor(folder: Path, guard: Guard | None) -> AsyncIterator[tuple[Visitor, Studio]]:
-    app = create_app(Settings(folder, folder / "home", devices=(), guard=guard or Guard()))
+async def visitor(
+    folder: Path, guard: Guard | None, **settings: Any
+) -> AsyncIterator[tuple[Visitor, Studio]]:
+    given = Settings(folder, folder / "home", devices=(), guard=guard or Guard(), **settings)
+    app = create_app(given)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from phosphene.studio.recipe import Breed, Imagine, Recipe, Sample, Sheet
+from phosphene.studio.recipe import Breed, Imagine, Recipe, Sample, Sheet, Train
 from phosphene.studio.recipe_text import dump_recipe
 from phosphene.studio.references import REFERENCE
 from phosphene.web.pages.layout import pairs_of
+from phosphene.web.pages.training_plan import address_query, train_command, train_python
 from phosphene.web.pages.wish import query_of
 
 # options of the command line that are not called as their fields
@@ -33,6 +34,8 @@ def as_command(recipe: Recipe) -> str:
     download is.
     """
     kind = recipe.kind
+    if isinstance(recipe, Train):
+        return train_command(recipe)
     if kind not in OPTIONS:
         text = shlex.quote(_with_files(dump_recipe(recipe)))
         return f"printf '%s' {text} > recipe.json && phosphene run recipe.json"
@@ -56,6 +59,8 @@ def as_command(recipe: Recipe) -> str:
 
 def as_python(recipe: Recipe) -> str:
     """The recipe as a few lines of Python."""
+    if isinstance(recipe, Train):
+        return train_python(recipe)
     fields = _fields(recipe)
     if isinstance(recipe, Imagine | Sample) and fields.get("count", 1) == 1:
         subject = fields.pop(SUBJECTS[recipe.kind], getattr(recipe, SUBJECTS[recipe.kind]))
@@ -83,6 +88,8 @@ def as_address(base: str, recipe: Recipe) -> str:
     """
     if isinstance(recipe, Imagine):
         return f"{base}/imagine?{urlencode(query_of(recipe))}"
+    if isinstance(recipe, Train):
+        return f"{base}/train?{urlencode(address_query(recipe))}"
     if isinstance(recipe, Sample) and recipe.count == 1 and recipe.seed is not None:
         return f"{base}/person?{urlencode({'seed': recipe.seed, 'model': recipe.model})}"
     if isinstance(recipe, Breed):

@@ -24,6 +24,7 @@ PLACES = {
     "/breed": Place(f"{HERE}.breed", "Breed", "child_care"),
     "/sheets": Place(f"{HERE}.sheets", "Sheets", "grid_on"),
     "/wander": Place(f"{HERE}.wander", "Wander", "explore"),
+    "/train": Place(f"{HERE}.train", "Train", "school"),
     "/gallery": Place(f"{HERE}.gallery", "Gallery", "photo_library"),
     "/queue": Place(f"{HERE}.queue", "Queue", "format_list_numbered"),
     "/person": Place(f"{HERE}.person", "Person", "face"),

@@ -17,7 +17,8 @@ from phosphene.web.pages.watch import spoken
 PATH = "/queue"
 LOOK_SECONDS = 1.0
 NUM_ENDED = 20
-PAGES = {"imagine": "/imagine", "breed": "/breed", "sheet": "/sheets"}  # where a job is watched
+# where a job is watched
+PAGES = {"imagine": "/imagine", "breed": "/breed", "sheet": "/sheets", "train": "/train"}
 MARKS = {State.DONE: "check_circle", State.FAILED: "error", State.CANCELLED: "cancel"}
 
 

@@ -89,8 +89,12 @@ class Watch:
                 self.notes += [str(line) for line in event.data["lines"]]
 
 
-def told(watch: Watch) -> str:
-    """The state of a job as a line for people."""
+def told(watch: Watch, doing: str = "Painting") -> str:
+    """The state of a job as a line for people.
+
+    Args:
+        doing: What it does while it runs.
+    """
     job = watch.job
     if job is None:
         return ""
@@ -99,7 +103,7 @@ def told(watch: Watch) -> str:
     if job.state is State.QUEUED and watch.ahead:
         return f"Waiting, {watch.ahead} before it"
     if job.state is State.RUNNING and job.total:
-        return f"Painting, step {job.step} of {job.total}"
+        return f"{doing}, step {job.step} of {job.total}"
     took = f" in {spoken(watch.seconds)}" if watch.seconds is not None else ""
     return {
         State.QUEUED: "Next in the queue",
