@@ -1,8 +1,10 @@
-"""Paint the sheets of docs/families/vqgan.md: `python docs/sheets.py [blank] [styles] [prompts]`.
+"""Paint sheets of the docs: `python docs/sheets.py [blank] [styles] [prompts] [words] [methods]`.
 
-styles: eight subjects (columns), plain and in six styles (rows), with the embedded default of
-`imagine`, and a table of what each style word changed. blank: twelve things from nothing, without
-sketches, two seeds. prompts: the fifty of docs/prompts.txt.
+Of docs/families/vqgan.md: styles: eight subjects (columns), plain and in six styles (rows), by
+VQGAN+CLIP, and a table of what each style word changed; blank: twelve things from nothing, without
+sketches, two seeds; prompts: the fifty of docs/prompts.txt.
+Of docs/families/diffusion.md: words: the eight subjects, and what words make of them. Of
+docs/tour.md: methods: the same prompts by diffusion, VQGAN+CLIP and guided diffusion.
 """
 
 import sys
@@ -24,6 +26,11 @@ SUBJECTS = ("green heart", "dog face", "red rose", "rocket", "octopus", "house w
 THINGS = ("green heart", "dog face", "red rose", "red apple", "octopus", "smiling face", "house",
           "rocket", "banana", "penguin", "sunflower", "tree")  # fmt: skip
 STYLES = ("3D render", "flat design", "painting", "pencil drawing", "neon", "mosaic")
+FORMS = ("purple {}", "small {}", "{} on a black background", "{} in the snow", "{} next to a cat",
+         "{} | watercolour", "{} | neon", "{} | pencil drawing", "{} | pixel art")  # fmt: skip
+BESIDE = ("green heart | neon", "dog face", "octopus | watercolour", "red apple next to a book",
+          "penguin in the snow", "rocket | pencil drawing", "blue butterfly",
+          "crab on a beach")  # fmt: skip
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "pictures"
 SEED = 7
@@ -62,8 +69,9 @@ def captioned(pictures: list[Tensor], captions: Sequence[str], columns: int) -> 
 
 
 def paint(prompt: str, seed: int = SEED, **changes: Any) -> Tensor:
-    """The embedded default's picture, c h w; `changes` are fields of the recipe."""
-    return from_pil(phosphene.imagine(prompt, seed=seed, **changes).image)
+    """A picture by VQGAN+CLIP unless said otherwise, c h w; `changes` are fields of the recipe."""
+    how = {"method": "vqgan-clip", **changes}
+    return from_pil(phosphene.imagine(prompt, seed=seed, **how).image)
 
 
 def blank() -> None:
@@ -135,6 +143,25 @@ def prompts() -> None:
             sys.stdout.flush()
 
 
+def words() -> None:
+    """Paint what words make of things by diffusion, and each thing by four seeds."""
+    rows = [
+        [paint(form.format(subject), seed, method="diffusion") for subject in SUBJECTS]
+        for seed, form in (*((SEED + i, "{}") for i in range(3)), *((SEED, form) for form in FORMS))
+    ]
+    names = [f"seed {SEED + i}" for i in range(3)] + [form.format("…") for form in FORMS]
+    labelled(rows, names, SUBJECTS).save(PICTURES / "diffusion-sheet.png", optimize=True)
+
+
+def methods() -> None:
+    """Paint the same prompts by each method, the same seed."""
+    ways = ("diffusion", "vqgan-clip", "guided-diffusion")
+    rows = [[paint(prompt, method=way) for prompt in BESIDE] for way in ways]
+    labelled(rows, ways, BESIDE).save(PICTURES / "methods.png", optimize=True)
+
+
+SHEETS = {each.__name__: each for each in (blank, styles, prompts, words, methods)}
+
 if __name__ == "__main__":
-    for name in sys.argv[1:] or ("blank", "styles", "prompts"):
-        {"blank": blank, "styles": styles, "prompts": prompts}[name]()
+    for name in sys.argv[1:] or SHEETS:
+        SHEETS[name]()

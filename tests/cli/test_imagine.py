@@ -32,6 +32,7 @@ def test_every_option_reaches_the_recipe(phosphene, monkeypatch, tmp_path):
     assert surface.device == "cpu"
     assert recipe.model_dump(exclude_defaults=True) == {
         "prompt": "x",
+        "method": "vqgan-clip",
         "model": "m",
         "iterations": 9,
         "width": 32,

@@ -90,3 +90,19 @@ def test_mistakes(phosphene, arguments, said):
     assert said in answer.err
     assert answer.err.count("\n") == 1
     assert answer.err[:-1].isprintable()
+
+
+def test_a_latent_diffusion_is_exported_for_diffusers(phosphene, tmp_path):
+    folder = tmp_path / "for-diffusers"
+    said = phosphene("models", "export", "tiny-diffusion", str(folder))
+    assert (said.code, said.out.strip()) == (0, str(folder)), said.err
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "phosphene.json",
+        "scheduler",
+        "transformer",
+    ]
+    again = phosphene("models", "export", "tiny-diffusion", str(folder))
+    assert (again.code, "is there already" in again.err) == (1, True)
+    other = phosphene("models", "export", "tiny-vqgan", str(tmp_path / "no"))
+    assert "is no latent diffusion of phosphene's" in other.err
+    assert not (tmp_path / "no").exists()

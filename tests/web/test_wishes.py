@@ -17,7 +17,7 @@ def test_a_wish_is_a_recipe():
     recipe, width, height, unheard = granted(Wish(prompt="fox", seed=3, count=2), CARDS)
     assert (recipe.prompt, recipe.seed, recipe.count) == ("fox", 3, 2)
     assert (width, height, unheard) == (None, None, ())
-    assert recipe.method == Imagine.model_fields["method"].default
+    assert recipe.method == Imagine(prompt="x").chosen_method
     assert granted(Wish(), CARDS).recipe.prompt == "..."
 
 

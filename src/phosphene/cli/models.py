@@ -100,6 +100,29 @@ def convert(
     print(printable(card.name))
 
 
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="A model of the diffusion family: name or path.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+) -> None:
+    """Write a latent diffusion model as a folder that the diffusers library opens."""
+    from phosphene.core.runtime import prepare
+
+    prepare()  # before torch is imported
+    from phosphene.core.errors import Unsupported
+    from phosphene.families.diffusion.folder import write_folder
+    from phosphene.families.diffusion.latent import LatentDiffusion
+    from phosphene.zoo import Zoo, home
+
+    model = Zoo(home()).load(name)
+    if not isinstance(model, LatentDiffusion):
+        raise Unsupported(
+            f"{name[:80]!r} is no latent diffusion of phosphene's; the others are read, not written"
+        )
+    write_folder(model.flow, folder)
+    print(printable(str(folder)))
+
+
 def _foundations() -> list[str]:
     """The fetched models that embedded ones stand on."""
     from phosphene.zoo.registry import shipped_cards

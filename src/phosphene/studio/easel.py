@@ -74,7 +74,7 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
         DeviceError: no such device.
     """
     wordings, place = wordings_of(recipe), resolve_device(device)
-    for fields, reason, instead in FOREIGN[recipe.method]:
+    for fields, reason, instead in FOREIGN[recipe.chosen_method]:
         demand_plain(recipe, fields, reason, instead)
     spans = [spans_of(wording.story) for wording in wordings]
     init = open_image(Path(recipe.init_image)) if recipe.init_image else init
@@ -82,9 +82,11 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
     if mask is not None and init is None:
         raise RecipeError("mask needs an init_image, a part of which it lets be painted anew")
     model = zoo.load(recipe.model_name, place, painting_dtype(place))
-    if not isinstance(model, Illustrator) or _draws(model.habits) != (recipe.method == "tokens"):
+    if not isinstance(model, Illustrator) or _draws(model.habits) != (
+        recipe.chosen_method == "tokens"
+    ):
         raise Unsupported(
-            f"{recipe.model_name[:80]!r} cannot {LACKS[recipe.method]}; "
+            f"{recipe.model_name[:80]!r} cannot {LACKS[recipe.chosen_method]}; "
             "`phosphene models` shows the family of each"
         )
     recipe = _complete(recipe, model)
@@ -215,6 +217,7 @@ def _complete(recipe: Imagine, model: Illustrator) -> Imagine:
     own = {} if habits.choice is None else asdict(habits.choice)
     return recipe.model_copy(
         update={
+            "method": recipe.chosen_method,
             "model": recipe.model_name,
             "iterations": recipe.iterations or habits.steps,
             "width": recipe.width or habits.width,

@@ -52,7 +52,7 @@ def set_up(recipe: Imagine, zoo: Zoo, device: str, init: Picture | None = None) 
     Raises:
         PhospheneError: as for `set_easel`, `set_stage` and `check_room`.
     """
-    if recipe.method in FOREIGN:
+    if recipe.chosen_method in FOREIGN:
         return set_easel(recipe, zoo, device, init)
     stage = set_stage(recipe, zoo, device, init)
     check_room(stage)

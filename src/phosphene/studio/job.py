@@ -103,7 +103,7 @@ def workload_of(recipe: Recipe) -> Workload:
     width, height = getattr(inner, "width", None), getattr(inner, "height", None)
     return Workload(
         kind=recipe.kind,
-        method=getattr(inner, "method", None) or getattr(recipe, "learner", None) or "",
+        method=getattr(inner, "chosen_method", None) or getattr(recipe, "learner", None) or "",
         model=(getattr(inner, "model_name", None) or getattr(inner, "model", None) or "")[:200]
         if isinstance(recipe, Painting)
         else str(getattr(recipe, "name", ""))[:200],

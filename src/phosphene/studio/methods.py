@@ -126,13 +126,13 @@ def demand_own_fields(recipe: Imagine) -> None:
     Raises:
         RecipeError: names the field.
     """
-    demand_plain(recipe, OF_TOKENS, f"{recipe.method} draws no tokens", "--method tokens")
-    if recipe.method == "guided-diffusion":
+    demand_plain(recipe, OF_TOKENS, f"{recipe.chosen_method} draws no tokens", "--method tokens")
+    if recipe.chosen_method == "guided-diffusion":
         what = "guided-diffusion has none"
         demand_plain(recipe, OF_OPTIMISERS, what, "--method vqgan-clip")
         demand_plain(recipe, ("sampler", "mask"), what, "--method diffusion")
         return
-    what = f"{recipe.method} does not denoise"
+    what = f"{recipe.chosen_method} does not denoise"
     demand_plain(recipe, OF_DENOISERS, what, "--method diffusion")
     demand_plain(recipe, OF_STEERED_DENOISERS, what, "--method guided-diffusion")
 

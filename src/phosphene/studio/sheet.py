@@ -68,7 +68,11 @@ def cell_of(recipe: Sheet, values: Mapping[str, str]) -> Sample | Imagine:
     fields = {name: value for name, value in values.items() if name != STYLE}
     if "classes" in fields:  # one class a picture, whose name may hold commas
         fields["classes"] = json.dumps([fields["classes"]])
-    cell = recipe_with(recipe.of, fields)
+    of = recipe.of
+    if isinstance(of, Imagine) and "model" not in fields:
+        # all cells by one method, also those whose value is the default
+        of = of.model_copy(update={"method": of.method_with(fields)})
+    cell = recipe_with(of, fields)
     if STYLE not in values:
         return cell
     if not isinstance(cell, Imagine):

@@ -228,7 +228,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
     names = [recipe.model_name, *(name for name, _ in judges), sketches, drafter]
     models = model_hashes(filter(None, names), zoo)
 
-    decoder, own = METHODS[recipe.method](recipe, zoo, place)
+    decoder, own = METHODS[recipe.chosen_method](recipe, zoo, place)
     recipe = _complete(recipe, own)
     return Stage(
         recipe=recipe,
@@ -248,7 +248,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
 
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:
     """Find the sketches drawn with the recipe's model, unless it starts elsewhere."""
-    if recipe.method != "vqgan-clip" or recipe.start in (*BLANKS, "draft", "flow", "image"):
+    if recipe.chosen_method != "vqgan-clip" or recipe.start in (*BLANKS, "draft", "flow", "image"):
         return None
     if recipe.start == "auto" and recipe.init_image:
         return None
@@ -264,6 +264,7 @@ def _complete(recipe: Imagine, own: Own) -> Imagine:
     iterations = recipe.iterations or default.iterations
     share = -(-iterations // scenes_of(recipe))
     filled: dict[str, Any] = {
+        "method": recipe.chosen_method,
         "model": recipe.model_name,
         "iterations": iterations,
         "width": recipe.width or own.size[1],
@@ -272,7 +273,7 @@ def _complete(recipe: Imagine, own: Own) -> Imagine:
         "start_noise": _first(recipe.start_noise, default.start_noise, recipe.cut_noise),
         "story_every": recipe.story_every or share,
     }
-    if recipe.method == "guided-diffusion":
+    if recipe.chosen_method == "guided-diffusion":
         filled |= {
             "guidance_scale": _first(recipe.guidance_scale, default.guidance_scale),
             "push": _first(recipe.push, default.push),

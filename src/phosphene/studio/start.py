@@ -42,10 +42,12 @@ def start(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
     Raises:
         RecipeError: the strategy needs what the recipe or the model does not have.
     """
-    wanted, strategies = stage.recipe.start, STRATEGIES[stage.recipe.method]
+    wanted, strategies = stage.recipe.start, STRATEGIES[stage.recipe.chosen_method]
     if wanted not in strategies:
         known = ", ".join(strategies)
-        raise RecipeError(f"start: {stage.recipe.method} has no {wanted!r}; it can be {known}")
+        raise RecipeError(
+            f"start: {stage.recipe.chosen_method} has no {wanted!r}; it can be {known}"
+        )
     return strategies[wanted](stage, zoo, rng)
 
 

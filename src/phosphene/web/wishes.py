@@ -9,13 +9,13 @@ many steps a sampler takes says nothing to an optimiser.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from phosphene.core.errors import RecipeError, Unsupported, did_you_mean
 from phosphene.studio.foreign import NEGATIVE_WEIGHT, phrase_of
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipe_text import parse_recipe
-from phosphene.studio.recipes.imagine import OWN_MODELS
+from phosphene.studio.recipes.imagine import OWN_MODELS, Method
 from phosphene.studio.references import PREFIX
 from phosphene.web.renditions import MAX_PIXELS
 from phosphene.zoo.card import Card
@@ -139,7 +139,7 @@ def painted_size(width: int, height: int, own: int) -> tuple[int, int]:
 
 def painting_models(cards: Mapping[str, Card]) -> list[Card]:
     """The models that words can be given to."""
-    known = _methods()
+    known = get_args(Method)
     return [card for card in cards.values() if _method_of(card) in known]
 
 
@@ -154,10 +154,10 @@ def _method(wish: Wish, cards: Mapping[str, Card]) -> str:
     if wish.method is not None:
         return wish.method
     if wish.model is None:
-        return str(Imagine.model_fields["method"].default)
+        return DENOISING
     card = cards.get(wish.model)
     method = _method_of(card) if card else None
-    if method not in _methods():
+    if method not in get_args(Method):
         names = [card.name for card in painting_models(cards)]
         hint = did_you_mean(wish.model, names)
         said = "paints no words" if card else "is not known"
@@ -168,10 +168,6 @@ def _method(wish: Wish, cards: Mapping[str, Card]) -> str:
 def _method_of(card: Card) -> str | None:
     """How a model paints words; None if it does not."""
     return DRAWING if (card.family, card.arch) == DRAWS else METHODS.get(card.family)
-
-
-def _methods() -> tuple[str, ...]:
-    return tuple(Imagine.model_fields["method"].annotation.__args__)  # type: ignore[union-attr]
 
 
 def _own_side(wish: Wish, cards: Mapping[str, Card]) -> int:

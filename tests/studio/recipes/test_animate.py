@@ -74,7 +74,9 @@ def test_seeds_are_counted_and_drawn():
 
 def test_the_picture_of_a_frame():
     recipe = film(prompts={1: "an owl"}, strength="1:0.5, 2:0.3")
-    search = recipe_with(recipe, {"of.iterations": "10", "of.init_image": "a.png"})
+    search = recipe_with(
+        recipe, {"of.iterations": "10", "of.init_image": "a.png", "of.method": "vqgan-clip"}
+    )
     assert search.picture(0, "a fox") == search.of
     second = search.picture(2, "an owl")
     assert (second.prompt, second.seed, second.start, second.iterations) == (

@@ -100,3 +100,28 @@ def test_too_many_combinations_are_refused_in_a_line():
         with pytest.raises(ValidationError, match=said):
             Imagine(prompt=prompt, count=count, alternatives="all")
         assert len(Imagine(prompt=prompt, count=count).all_seeds()) == count
+
+
+@pytest.mark.parametrize(
+    ("fields", "method"),
+    [
+        ({}, "diffusion"),
+        ({"iterations": 9, "seed": 3, "negative_prompt": "owl"}, "diffusion"),
+        ({"init_image": "a.png", "strength": 0.4}, "diffusion"),
+        ({"model": "emoji-diffusion"}, "diffusion"),
+        ({"model": "emoji-biggan"}, "gan-clip"),
+        ({"model": "emoji-tokens"}, "tokens"),
+        ({"model": "emoji-vqgan"}, "vqgan-clip"),
+        ({"model": "runs/mine.safetensors"}, "vqgan-clip"),
+        ({"perceptors": ["emoji-clip", "other"]}, "vqgan-clip"),
+        ({"width": 256}, "vqgan-clip"),
+        ({"start": "flow"}, "vqgan-clip"),
+        ({"prompt": "sunrise ^ moon"}, "vqgan-clip"),
+        ({"push": 0.2}, "guided-diffusion"),
+        ({"method": "gan-clip", "width": 256}, "gan-clip"),
+    ],
+)
+def test_a_method_that_is_not_said_is_that_of_what_is(fields, method):
+    recipe = Imagine(**{"prompt": "fox", **fields})
+    assert recipe.chosen_method == method
+    assert recipe.method == fields.get("method")

@@ -19,7 +19,7 @@ from tests.web.served import error_of, studio_of
 
 webuiapi = pytest.importorskip("webuiapi")
 TOKEN = "correct horse"
-DENOISES = Imagine.model_fields["method"].default == "diffusion"
+DENOISES = Imagine(prompt="x").chosen_method == "diffusion"
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def test_the_size_is_the_models_own_unless_one_is_asked_for(server, images):
     large = images.generate(prompt="fox", size="1024x1024", output_format="webp")
     assert opened(large.data[0].b64_json).size == (1024, 1024)
     assert opened(large.data[0].b64_json).format == "WEBP"
+    images.generate(prompt="fox", size="1024x1024", model="emoji-vqgan")
     assert max(server.painter.recipes[-1].width, server.painter.recipes[-1].height) <= 256
 
 
@@ -125,7 +126,7 @@ def test_a_mask_is_kept_or_refused(server, images):
     whole.putpixel((1, 1), (0, 0, 0, 0))
     whole.save(mask, "PNG")
     given = {"image": picture(), "prompt": "x", "mask": ("m.png", mask.getvalue())}
-    if Imagine.model_fields["method"].default != "diffusion":
+    if Imagine(prompt="x").chosen_method != "diffusion":
         with pytest.raises(openai.BadRequestError, match="mask") as said:
             images.edit(**given)
         assert said.value.param == "mask"

@@ -87,7 +87,8 @@ def test_the_size_is_exact_whatever_is_painted(client, painter):
         ({"width": 33}, (33, 33)),
         ({"height": 1024, "width": 1024}, (1024, 1024)),
     ):
-        response = client.get(FOX, params=query)
+        assert shown(client.get(FOX, params=query)).size == size
+        response = client.get(FOX, params={**query, "model": "emoji-vqgan"})
         picture = shown(response)
         assert picture.size == size
         painted = tuple(map(int, response.headers["x-phosphene-painted"].split("x")))

@@ -6,8 +6,10 @@ import pytest
 
 from phosphene.core.errors import RecipeError
 from tests.studio.studios import hang, picture
+from tests.web.pages.test_pieces import press
 from tests.web.pages.test_wander_map import send
 from tests.web.pages.visitor import finish, take, visit
+from tests.web.served import BASE
 
 START = "/wander?model=digits-cgan&origin=7000"
 
@@ -108,5 +110,20 @@ def test_what_goes_wrong_is_said(tmp_path, monkeypatch, asked):
         ):
             await user.open(f"/wander?{query}")
             await user.should_see(said)
+
+    visit(tmp_path, monkeypatch, what)
+
+
+def test_a_place_is_copied_with_the_address_of_its_page(tmp_path, monkeypatch, asked):
+    async def what(user, studio):
+        copied = []
+        monkeypatch.setattr("phosphene.web.pages.pieces.ui.clipboard.write", copied.append)
+        await user.open(f"{START}&at=1,0")
+        press(user, "Command")
+        await user.should_see("Command copied")
+        press(user, "Link")
+        await user.should_see("Link copied")
+        assert "z = 7001" in copied[0]
+        assert copied[1] == f"{BASE}/wander?model=digits-cgan&origin=7000&at=1%2C0"
 
     visit(tmp_path, monkeypatch, what)

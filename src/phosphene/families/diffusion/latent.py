@@ -29,7 +29,7 @@ from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guid
 from phosphene.families.diffusion.sketching import Book, Sketches
 from phosphene.nn.guidance import terms_of
 
-STEPS, GUIDANCE_SCALE, SAMPLER = 16, 4.0, "euler"
+STEPS, GUIDANCE_SCALE, SAMPLER = 12, 3.0, "euler"
 
 
 class LatentDiffusion(nn.Module):

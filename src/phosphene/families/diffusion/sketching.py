@@ -20,7 +20,7 @@ from phosphene.core.protocols import Autoencoder
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.layout import FULL, Thing, read_layout
 
-TEMPERATURE = 0.01  # of the cosine of names: seeds differ in the drawings that they take
+TEMPERATURE = 0.02  # of the cosine of names: seeds differ in the drawings that they take
 PHRASES = " | "
 WHITE = 1.0
 

@@ -83,7 +83,7 @@ class Animate(Painting):
     def _is_a_film(self) -> Self:
         if self.of.count != 1 or self.of.alternatives == "all":
             raise ValueError("of: should ask for one picture; each frame goes on from the last one")
-        if self.of.method == "gan-clip":
+        if self.of.chosen_method == "gan-clip":
             raise ValueError(
                 "of.method: gan-clip cannot go on from a picture; take diffusion, "
                 "guided-diffusion or vqgan-clip"
@@ -158,7 +158,7 @@ class Animate(Painting):
             "seed": self.all_seeds()[frame],
             "init_image": None,
         }
-        if self.of.method == "vqgan-clip":
+        if self.of.chosen_method == "vqgan-clip":
             iterations = self.of.iterations
             assert iterations is not None  # the recipe is complete
             share = max(1, round(strength * iterations))

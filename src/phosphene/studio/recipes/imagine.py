@@ -1,5 +1,6 @@
 """The recipe `Imagine`: words become pictures."""
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -28,7 +29,7 @@ Start = Literal[
     "auto", "clouds", "codebook", "draft", "flow", "retrieval", "best-of", "image", "draw"
 ]
 MAX_PICTURES = 64
-OWN_MODELS = {  # of the methods
+OWN_MODELS: dict[str, str] = {  # of the methods
     "diffusion": "emoji-diffusion",
     "guided-diffusion": "emoji-diffusion",
     "tokens": "emoji-tokens",
@@ -91,7 +92,11 @@ class Imagine(Painting):
     emphasis: bool = Field(
         True, description="(word), [word] and (word:1.3) weigh words of a phrase; false = text"
     )
-    method: Method = Field("vqgan-clip", description="how the picture is found")
+    method: Method | None = Field(
+        None,
+        description="how the picture is found; none = diffusion, or vqgan-clip where something is "
+        "asked for that only a search has",
+    )
     model: Location | None = Field(
         None, description="the model that paints: a name or a path; none = the method's own"
     )
@@ -253,7 +258,31 @@ class Imagine(Painting):
     @property
     def model_name(self) -> str:
         """The model that paints."""
-        return self.model or OWN_MODELS[self.method]
+        return self.model or OWN_MODELS[self.chosen_method]
+
+    @property
+    def chosen_method(self) -> Method:
+        """How the picture is found: as said, else what the model and the fields are of."""
+        return self.method_with(())
+
+    def method_with(self, others: Iterable[str]) -> Method:
+        """The same, if other fields were said, too."""
+        if self.method is not None:
+            return self.method
+        said = {*others, *filter(self._says, (*OF_SEARCHES, "width", "height"))}
+        if not said.isdisjoint(OF_STEERED_DENOISERS):
+            return "guided-diffusion"
+        if not said.isdisjoint((*OF_SEARCHES, "width", "height")) or "^" in self.prompt:
+            return "vqgan-clip"
+        if self.model in (None, OWN_MODELS["diffusion"]):
+            return "diffusion"
+        named: tuple[Method, ...] = ("tokens", "gan-clip")
+        own = [method for method in named if OWN_MODELS[method] == self.model]
+        return own[0] if own else "vqgan-clip"
+
+    def _says(self, name: str) -> bool:
+        """Whether it says anything of a field."""
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
     @property
     def num_combinations(self) -> int:

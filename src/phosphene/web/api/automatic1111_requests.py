@@ -14,10 +14,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from phosphene.core.errors import did_you_mean
-from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.imagine import OWN_MODELS
 from phosphene.web.failures import Refused
-from phosphene.web.wishes import EXTRA, MAX_SIDE, MIN_SIDE, Wish, words
+from phosphene.web.wishes import DENOISING, EXTRA, MAX_SIDE, MIN_SIDE, Wish, words
 
 MAX_PROMPT = 9_000
 MAX_IMAGES = 64
@@ -175,7 +174,7 @@ def model_named(title: str, models: Collection[str]) -> str:
 
 def default_model() -> str:
     """The model that paints where none is named."""
-    return OWN_MODELS[Imagine.model_fields["method"].default]
+    return OWN_MODELS[DENOISING]
 
 
 def _extra(scripts: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,9 +73,16 @@ class Layout:
                 raise RecipeError("prompt: say what to paint, for example: fox in the snow")
             of |= {"prompt": words, "method": self.method, "iterations": _whole(self.steps)}
         given = {name: value for name, value in of.items() if value is not None}
+        if self.paints and self._goes_without_saying(given, varied):
+            del given["method"]
         recipe = parse_recipe({"kind": "sheet", "of": given, "vary": [a for a in axes if a]})
         assert isinstance(recipe, Sheet)
         return recipe
+
+    def _goes_without_saying(self, given: dict[str, Any], varied: set[str]) -> bool:
+        """Whether the method is the one that a recipe has that says none."""
+        bare = parse_recipe({name: value for name, value in given.items() if name != "method"})
+        return isinstance(bare, Imagine) and bare.method_with(varied) == self.method
 
 
 def fields_of(method: str) -> list[str]:
@@ -93,7 +100,9 @@ def layout_of(recipe: Sheet) -> Layout:
     shown = ("kind", "model", "prompt", "method", "iterations", "seed")
     changed = of.model_dump(mode="json", exclude_defaults=True)
     layout = Layout(
-        method=of.method if isinstance(of, Imagine) else SAMPLE,
+        method=of.method_with(axis.field for axis in recipe.vary)
+        if isinstance(of, Imagine)
+        else SAMPLE,
         model=of.model,
         prompt=of.prompt if isinstance(of, Imagine) and of.prompt != "..." else "",
         steps=of.iterations if isinstance(of, Imagine) else None,

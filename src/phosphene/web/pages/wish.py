@@ -63,7 +63,7 @@ class Wish:
 
     prompt: str = ""
     negative: str = ""
-    method: str = "vqgan-clip"
+    method: str = "diffusion"
     model: str | None = None
     width: float | None = None
     height: float | None = None
@@ -115,7 +115,9 @@ class Wish:
                 fields["strength"] = self.strength
         recipe = parse_recipe({k: v for k, v in fields.items() if v is not None})
         assert isinstance(recipe, Imagine)
-        return recipe
+        # the method is left out, as a person would, where it goes without saying
+        unsaid = recipe.model_copy(update={"method": None})
+        return unsaid if unsaid.chosen_method == self.method else recipe
 
     def _prompt(self) -> str:
         if self.denoises or not self.negative.strip():
@@ -131,7 +133,7 @@ def wish_of(recipe: Imagine) -> Wish:
     return Wish(
         prompt=recipe.prompt,
         negative=recipe.negative_prompt,
-        method=recipe.method,
+        method=recipe.chosen_method,
         model=recipe.model,
         width=recipe.width,
         height=recipe.height,
