@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from contenders import Contender, in_turn
 from peak import gemm_peak, machine, report
+from stable_diffusion import TEXT, draw
 
 from phosphene.core.protocols import Commission
 from phosphene.core.rng import Rng
@@ -31,9 +32,7 @@ from phosphene.zoo.registry import home
 
 MODEL, PROMPT = "emoji-diffusion", "a fox in the snow | watercolour"
 OURS = "import sys; from phosphene.cli.app import main; sys.argv[0] = 'phosphene'; main()"
-THEIRS = (
-    "import sys; from diffusion import pipeline, draw; draw(pipeline(sys.argv[1])).save('a.png')"
-)
+THEIRS = "from stable_diffusion import main; main()"
 
 
 def peer() -> Any:
@@ -54,40 +53,13 @@ def peer() -> Any:
         scaling_factor=1.0,
         shift_factor=0.0,
     )
-    parts: dict[str, Any] = dict.fromkeys(
-        f"{kind}{n}" for kind in ("text_encoder", "tokenizer") for n in ("", "_2", "_3")
-    )
+    parts: dict[str, Any] = dict.fromkeys(TEXT)
     return StableDiffusion3Pipeline(
         transformer=transformer_of(sketchless).eval(),
         vae=autoencoder.eval(),
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         **parts,
     )
-
-
-def pipeline(folder: str) -> Any:
-    """The same, opened from a folder."""
-    from diffusers import StableDiffusion3Pipeline
-
-    return StableDiffusion3Pipeline.from_pretrained(folder)
-
-
-def draw(pipe: Any) -> Any:
-    """One picture of diffusers', as PIL."""
-    c, dtype = pipe.transformer.config, pipe.transformer.dtype
-    states = torch.randn(2, 16, c.joint_attention_dim, dtype=dtype)
-    pooled = torch.randn(2, c.pooled_projection_dim, dtype=dtype)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe(
-        prompt_embeds=states[:1],
-        negative_prompt_embeds=states[1:],
-        pooled_prompt_embeds=pooled[:1],
-        negative_pooled_prompt_embeds=pooled[1:],
-        num_inference_steps=steps(),
-        guidance_scale=4.0,
-        height=c.sample_size * 8,
-        width=c.sample_size * 8,
-    ).images[0]
 
 
 def steps() -> int:
@@ -101,7 +73,7 @@ def contender(name: str) -> Callable[[], object]:
     """Build a picture: "phosphene", "diffusers" in fp32, or "diffusers-bf16"."""
     if name.startswith("diffusers"):
         pipe = peer().to(torch.bfloat16 if name.endswith("bf16") else torch.float32)
-        return lambda: draw(pipe)
+        return lambda: draw(pipe, steps())
     place = torch.device("cpu")
     model = Zoo(home()).load(MODEL, place, painting_dtype(place))
     habits = model.habits
@@ -137,7 +109,7 @@ def measure(runs: int) -> dict[str, object]:
         peer().save_pretrained(f"{folder}/pipe")
         imagine = ["imagine", PROMPT, "--method", "diffusion", "--seed", "7", "-o", "b.png"]
         rounds = [
-            (cold(OURS, imagine, folder), cold(THEIRS, [f"{folder}/pipe"], folder))
+            (cold(OURS, imagine, folder), cold(THEIRS, [f"{folder}/pipe", str(steps())], folder))
             for _ in range(runs)
         ]
     ours, theirs = (statistics.median(times) for times in zip(*rounds, strict=True))
