@@ -28,7 +28,7 @@ from tests.studio.studios import wanted
                 "of": {"kind": "imagine", "prompt": "x", "iterations": 5},
                 "vary": ["seed=1,2"],
             },
-            Workload("sheet", "vqgan-clip", "emoji-vqgan", "", 2, 5),
+            Workload("sheet", "diffusion", "emoji-diffusion", "", 2, 5),
         ),
         (
             {"kind": "train", "learner": "gan", "name": "mine", "steps": 50},

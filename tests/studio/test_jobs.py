@@ -23,7 +23,7 @@ def test_a_job_has_its_seed_from_the_start(studio):
     job = studio.jobs.submit(Imagine(prompt="fox"))
     assert job.parsed().seed is not None
     assert studio.jobs.get(job.id) == job
-    assert (job.state, job.kind, job.model) == (State.QUEUED, "imagine", "emoji-vqgan")
+    assert (job.state, job.kind, job.model) == (State.QUEUED, "imagine", "emoji-diffusion")
 
 
 def test_what_was_accepted_is_there_when_the_studio_opens_again(studio):

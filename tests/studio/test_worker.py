@@ -101,6 +101,7 @@ def test_a_step_that_does_not_end_is_broken_off(studio, monkeypatch):
 
 
 NUM_STEPS = 280  # long enough to hear a wish in between
+CHECKPOINT_EVERY = 5
 
 
 def learns(**fields):
@@ -114,7 +115,7 @@ def learns(**fields):
             "size": 16,
             "steps": NUM_STEPS,
             "batch_size": 4,
-            "checkpoint_every": 5,
+            "checkpoint_every": CHECKPOINT_EVERY,
             "sheet_every": 140,
             "tensorboard": False,
             "model": {"arch": "dcgan", "width": 4, "d_width": 4, "z_dim": 6},
@@ -155,7 +156,9 @@ def test_a_training_is_stopped_resumed_and_killed_to_the_same_weights(home, tmp_
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
     taken_up = steps_of(studio, job)
-    assert taken_up != sorted(taken_up)  # from a checkpoint, and not from where it was
+    # from the last checkpoint: stopped and killed once each, it did so many steps again at most
+    again = [step for step in set(taken_up) if taken_up.count(step) > 1]
+    assert len(again) <= 2 * CHECKPOINT_EVERY
     assert taken_up.count(1) == 1
     assert studio.jobs.get(job).state is State.DONE
     weights = [studio.store.run_of(name) / "tiny.safetensors" for name in (whole, job)]

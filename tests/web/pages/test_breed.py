@@ -70,6 +70,7 @@ def test_two_generations(tmp_path, monkeypatch):
 def test_the_address_names_the_grid(tmp_path, monkeypatch):
     async def what(user, studio):
         await user.open(f"{START}&parents=3,8&mutation=0.7&mixing=0.25&children=5")
+        await user.should_see("Dreams of")
         assert tiles(user)["seed 3"].props["aria-pressed"] == "true"
         user.press("Children")
         await user.should_see("Next in the queue")

@@ -1,5 +1,6 @@
 """The form: fields are the wish's, styles are phrases, seeds are locked."""
 
+import pytest
 from nicegui import ui
 
 from tests.web.pages.visitor import visit
@@ -42,14 +43,22 @@ def test_styles_go_into_the_words_and_out_of_them(tmp_path, monkeypatch):
     visit(tmp_path, monkeypatch, what)
 
 
-def test_what_is_left_out_has_the_form_that_the_method_knows(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("prompt=fox", ("fox", "text | frame")),
+        ("prompt=fox&method=vqgan-clip", ("fox | text:-0.5 | frame:-0.5", "")),
+    ],
+)
+def test_what_is_left_out_has_the_form_that_the_method_knows(tmp_path, monkeypatch, query, words):
     async def what(user, studio):
-        await user.open("/imagine?prompt=fox")
+        await user.open(f"/imagine?{query}")
         user.find("Leave out").type("text | frame")
         user.press("Imagine")
         await user.should_see("Next in the queue")
         (job,) = studio.jobs.waiting()
-        assert job.parsed().prompt == "fox | text:-0.5 | frame:-0.5"
+        recipe = job.parsed()
+        assert (recipe.prompt, recipe.negative_prompt) == words
 
     visit(tmp_path, monkeypatch, what)
 
