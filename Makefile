@@ -21,6 +21,7 @@ export PROMPT ?= Oregon 💚 | painting
 MODELS ?= --embedded
 PULL ?= .venv/bin/phosphene models pull $(MODELS)
 PYTEST ?=
+SERVE ?=
 MARKS =
 # other people's programs that tests and benches run beside ours; without what they depend on,
 # which is for downloads and drawing: of this one only the network is imported
@@ -36,7 +37,7 @@ else
   FREEZE := .venv/bin/python -m pip freeze --all
 endif
 
-.PHONY: help demo test test-all lint types fmt docs bench venv constraints clean
+.PHONY: help demo serve test test-all lint types fmt docs bench venv constraints clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ help: ## list these targets
 demo: .venv/runtime.stamp ## set up, then paint PROMPT with the embedded models
 	@$(PULL)
 	@.venv/bin/phosphene imagine "$$PROMPT"
+
+serve: .venv/dev.stamp ## set up, then open the studio at http://127.0.0.1:8420; SERVE="--port 0" adds options
+	@$(PULL)
+	@.venv/bin/phosphene serve $(SERVE)
 
 test: .venv/dev.stamp ## set up, then run the tests
 	@$(PULL)
