@@ -35,20 +35,19 @@ class Sketchbook(nn.Module):
         self.register_buffer("embeddings", torch.zeros(count, embed_dim))
 
     def choose(
-        self, target: Float[Tensor, "*b d"], rng: Rng, count: int = 1, temperature: float = 0.01
+        self, target: Float[Tensor, " d"], rng: Rng, count: int = 1, temperature: float = 0.01
     ) -> Int[Tensor, "b n"]:
         """Different sketches for each seed, drawn from softmax(cosine / temperature).
 
         Args:
-            target: Of all seeds, or of each.
             count: Sketches a seed, fewer where the book has fewer.
             temperature: 0 takes the nearest.
         """
-        cosine = (self.embeddings.float() @ target.float().movedim(-1, 0)).movedim(0, -1)
+        cosine = self.embeddings.float() @ target.float()
         # the largest of these are draws without replacement (Kool et al. 2019, Gumbel top-k)
-        uniform = rng.fork("sketch").uniform(cosine.shape[-1]).clamp(1e-20, 1 - 1e-7)
+        uniform = rng.fork("sketch").uniform(len(cosine)).clamp(1e-20, 1 - 1e-7)
         noise = -torch.log(-torch.log(uniform))
-        return (cosine + temperature * noise).topk(min(count, cosine.shape[-1]), dim=1).indices
+        return (cosine + temperature * noise).topk(min(count, len(cosine)), dim=1).indices
 
     @torch.no_grad()
     def paint(self, indices: Int[Tensor, " b"], decoder: Autoencoder) -> Images:
