@@ -232,7 +232,7 @@ def _source(recipe: Train, data: str, split: str = "train", siblings: int = 1) -
         channels=recipe.channels,
         drawings=recipe.drawings,
         plain_share=recipe.plain_share,
-        drawn=recipe.learner == "diffusion" and bool(recipe.model.get("sketches")),
+        drawn=recipe.learner in ("diffusion", "tokens") and bool(recipe.model.get("sketches")),
         classes=recipe.classes,
         styles=recipe.styles,
     )

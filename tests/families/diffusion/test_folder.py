@@ -13,8 +13,9 @@ from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import read
 from phosphene.families.diffusion.folder import ABOUT, write_folder
 from phosphene.families.diffusion.sampling import Sampling, Term, sample
-from tests.families.diffusion.toys import SHOWN, flow
+from tests.families.diffusion.toys import flow
 from tests.reader import Reader
+from tests.sketchbook import SHOWN
 
 SEED = Rng((5,), "/test")
 

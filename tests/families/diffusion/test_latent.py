@@ -13,8 +13,9 @@ from phosphene.core.protocols import Commission, Illustrator
 from phosphene.core.rng import Rng
 from phosphene.core.weights import save_weights
 from phosphene.families.diffusion.latent import LatentDiffusion, build
-from tests.families.diffusion.toys import SHOWN, autoencoder, flow, painter, sketchbook, sketches
+from tests.families.diffusion.toys import autoencoder, flow, painter
 from tests.reader import Reader
+from tests.sketchbook import SHOWN, sketchbook, sketches
 
 RNG = Rng((5,), "/test")
 

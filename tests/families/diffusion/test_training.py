@@ -17,10 +17,11 @@ from phosphene.families.diffusion.training import (
 )
 from phosphene.training.checkpoint import load_state, save_state
 from phosphene.training.loop import Temperate
-from tests.families.diffusion.toys import SHOWN, TINY, autoencoder
+from tests.families.diffusion.toys import TINY, autoencoder
 from tests.families.tokens.test_training import digest
 from tests.pair import Pair
 from tests.reader import Reader
+from tests.sketchbook import SHOWN
 
 RNG = Rng((3,), "/test")
 WORDS = ("red", "green", "blue", "grey")

@@ -3,15 +3,11 @@
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import Flow, LatentDiffusionConfig, Words
 from phosphene.families.diffusion.latent import LatentDiffusion
-from phosphene.families.diffusion.sketching import Sketches
 from phosphene.families.tokens.vqgan import VQGAN
-from phosphene.prompting.sketches import Sketchbook
 from tests.reader import SENTENCE_DIM, TEXT_DIM, Reader
 from tests.studio.fakes import TINY as TINY_VQGAN
 from tests.studio.fakes import tiny_model
@@ -50,22 +46,6 @@ def autoencoder() -> VQGAN:
 
 def painter(seed: int = 0) -> LatentDiffusion:
     return LatentDiffusion(flow(seed), autoencoder(), Reader())
-
-
-def sketchbook(count: int = 12) -> Sketchbook:
-    """Pictures of random tokens, with random captions."""
-    book = Sketchbook(count, 4, 4, TEXT_DIM)
-    rng = Rng(tuple(range(count)), "/sketches")
-    book.tokens.copy_(rng.integers(4, 4, high=TINY_VQGAN.codebook_size).to(torch.int16))
-    book.embeddings.copy_(F.normalize(rng.normal(TEXT_DIM), dim=1))
-    return book
-
-
-def sketches() -> Sketches:
-    return Sketches(sketchbook(), autoencoder(), lambda texts: Reader().tokens(texts)[0], 16)
-
-
-SHOWN = {"sketches": "tiny-book"}  # the change of a config that paints after sketches
 
 
 class Gaussian(Flow):

@@ -12,9 +12,16 @@ from phosphene.core.images import Images
 from phosphene.core.protocols import Choice, Commission, Illustrator, Step
 from phosphene.core.rng import Rng
 from phosphene.families.tokens.generator import TokenPainter, build
-from tests.families.tokens.toys import TINY_TOKENS, autoencoder, token_painter, transformer
+from tests.families.tokens.toys import (
+    TINY_TOKENS,
+    after_sketches,
+    autoencoder,
+    token_painter,
+    transformer,
+)
 from tests.reader import Reader
 from tests.shelf import NoShelf
+from tests.sketchbook import SHOWN, sketchbook
 
 RNG = Rng((5,), "/test")
 SIZE, PX = TINY_TOKENS.grid_size, TINY_TOKENS.resolution // TINY_TOKENS.grid_size
@@ -191,3 +198,34 @@ def test_parts_that_do_not_fit_are_refused(changes, parts, said) -> None:
     shelf = Shelf(**{"tiny-vqgan": autoencoder(), "tiny-text": Reader(), **parts})
     with pytest.raises(CheckpointError, match=said):
         build(made.state_dict(), made.config.to_dict(), shelf)
+
+
+def test_each_candidate_paints_after_its_own_sketch() -> None:
+    model = after_sketches()
+    assert model.sketches is not None
+    model.sketches.book.embeddings.fill_(1)  # names that are all alike leave it to the seed
+    four = model.sketch("a red fox", RNG, 4)
+    assert four is not None
+    assert four.shape == (4, SIZE**2)
+    assert len(four.unique(dim=0)) > 1
+    # a candidate's is its own, however many there are
+    assert torch.equal(model.sketch("a red fox", RNG, 2), four[:2])
+    assert torch.equal(four[:1], model.encode(model.sketches.draw("a red fox", RNG)))
+    assert model.sketch(" ", RNG) is None
+
+
+def test_what_is_painted_depends_on_the_sketch() -> None:
+    model = after_sketches()
+    assert model.sketches is not None
+    first = painted(model, asked())
+    model.sketches.book.tokens.copy_((model.sketches.book.tokens + 1) % TINY_TOKENS.vocab)
+    assert not torch.equal(painted(model, asked()), first)
+
+
+def test_one_that_paints_after_sketches_is_built_with_its_book() -> None:
+    made = transformer(**SHOWN)
+    parts = {"tiny-vqgan": autoencoder(), "tiny-text": Reader(), "tiny-book": sketchbook()}
+    model = build(made.state_dict(), made.config.to_dict(), Shelf(**parts))
+    assert torch.equal(painted(model, asked()), painted(after_sketches(), asked()))
+    with pytest.raises(CheckpointError, match="'tiny-book' is no sketchbook"):
+        build(made.state_dict(), made.config.to_dict(), Shelf(**{**parts, "tiny-book": Reader()}))

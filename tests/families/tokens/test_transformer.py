@@ -13,6 +13,7 @@ from phosphene.families.tokens.transformer import (
 )
 from tests.families.tokens.toys import TINY_TOKENS, transformer
 from tests.reader import Reader
+from tests.sketchbook import SHOWN
 
 COUNT, VOCAB = TINY_TOKENS.num_places, TINY_TOKENS.vocab
 WORDS = read(Reader(), ["a red fox", "owl"], TINY_TOKENS.text_length)
@@ -25,12 +26,14 @@ def some_tokens(seed: int = 0, rows: int = 2) -> torch.Tensor:
 
 @pytest.mark.parametrize("size", [1, 2, 4])
 @pytest.mark.parametrize("start", [0, 1, 3, 4, 5, COUNT - 1])
-def test_a_cache_changes_nothing(size, start) -> None:
+@pytest.mark.parametrize("shown", [{}, SHOWN])
+def test_a_cache_changes_nothing(shown, size, start) -> None:
     """Wherever it is begun: in the middle of a group, too."""
-    network, tokens = transformer(group_size=size), some_tokens()
-    whole = network(tokens[:, :-1], WORDS)
+    network, tokens = transformer(group_size=size, **shown), some_tokens()
+    words = WORDS._replace(sketch=some_tokens(7)) if shown else WORDS
+    whole = network(tokens[:, :-1], words)
     assert whole.shape == (2, COUNT, VOCAB)
-    logits, cache = network.begin(tokens[:, :start], WORDS)
+    logits, cache = network.begin(tokens[:, :start], words)
     torch.testing.assert_close(logits, whole[:, start], atol=1e-4, rtol=1e-4)
     for place in range(start + 1, COUNT):
         logits = network.go_on(tokens[:, :place], cache)
@@ -48,6 +51,41 @@ def test_what_comes_later_changes_nothing_and_what_came_before_does(size) -> Non
         apart = (network(changed[:, :-1], words) - before).abs().amax(dim=(0, 2))
         assert apart[: place + 1].max() < 1e-5
         assert apart[place + 1 :].min() > 1e-5
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_all_of_a_sketch_is_seen_from_the_first_token_on_that_is_near(size) -> None:
+    """A place of it changes what is said one row above and a place before, at the earliest."""
+    network, tokens = transformer(group_size=size, **SHOWN), some_tokens(rows=1)
+    words = read(Reader(), ["a red fox"], TINY_TOKENS.text_length)
+    sketch = some_tokens(7, rows=1)
+    before = network(tokens[:, :-1], words._replace(sketch=sketch))
+    for place in range(COUNT):
+        changed = sketch.clone()
+        changed[:, place] = (changed[:, place] + 1) % VOCAB
+        got = network(tokens[:, :-1], words._replace(sketch=changed))
+        apart = (got - before).abs().amax(dim=(0, 2))
+        assert apart[place] > 1e-4
+        row = place // TINY_TOKENS.grid_size
+        if row > 1:
+            assert apart[: (row - 1) * TINY_TOKENS.grid_size].max() < 1e-5
+        elif row:
+            assert apart[0 if place == TINY_TOKENS.grid_size else place - TINY_TOKENS.grid_size] > 0
+
+
+def test_no_sketch_is_one_that_shows_nothing() -> None:
+    network, tokens = transformer(**SHOWN), some_tokens()
+    blank = WORDS._replace(sketch=torch.full((2, COUNT), -1))
+    without = network(tokens[:, :-1], WORDS)
+    torch.testing.assert_close(network(tokens[:, :-1], blank), without)
+    drawn = WORDS._replace(sketch=some_tokens(7))
+    assert not torch.allclose(network(tokens[:, :-1], drawn), without)
+
+
+def test_a_network_without_sketches_looks_at_none() -> None:
+    network, tokens = transformer(), some_tokens()
+    drawn = WORDS._replace(sketch=some_tokens(7))
+    assert torch.equal(network(tokens[:, :-1], drawn), network(tokens[:, :-1], WORDS))
 
 
 def test_each_row_is_its_own() -> None:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.families.tokens.test_training import digest
 from tests.families.tokens.toys import TINY_TOKENS, autoencoder
 from tests.pair import Pair
 from tests.reader import Reader
+from tests.sketchbook import SHOWN
 
 RNG = Rng((3,), "/test")
 WORDS = ("red", "green", "blue", "grey", "fox", "owl", "sun", "moon")
@@ -30,6 +32,12 @@ COUNT, SIZE = TINY_TOKENS.num_places, TINY_TOKENS.grid_size
 def learner(seed: int = 0, team: Team = ALONE, **settings: Any) -> TokenLearner:
     made = TokenTraining(**{"warmup_steps": 1, **settings})
     return TokenLearner(TINY_TOKENS, made, autoencoder(), Reader(), Rng((seed,)), team)
+
+
+def shown(**settings: Any) -> TokenLearner:
+    """One that paints after sketches."""
+    config, made = replace(TINY_TOKENS, **SHOWN), TokenTraining(**{"warmup_steps": 1, **settings})
+    return TokenLearner(config, made, autoencoder(), Reader(), Rng((0,)))
 
 
 def batch(count: int = 8) -> dict[str, Any]:
@@ -79,6 +87,44 @@ def test_unsaid_captions_are_empty() -> None:
         one.step(batch(), index, 10, RNG.fork(index))
         other.step(shuffled, index, 10, RNG.fork(index))
     assert digest(one.state()) == digest(other.state())
+
+
+def drawn(count: int = 8) -> dict[str, Any]:
+    """Tokens beside sketches that fully tell them: each is one more than the sketch's."""
+    tokens = batch(count)["codes"]
+    return {**batch(count), "codes": torch.cat([(tokens + 1) % TINY_TOKENS.vocab, tokens], dim=2)}
+
+
+def test_it_learns_to_paint_after_a_sketch() -> None:
+    """No caption is left, so the sketch alone tells."""
+    student, total = shown(learning_rate=1e-2, ema=0.9, unsaid_prob=1.0, unshown_prob=0.05), 200
+    losses = [student.step(drawn(), i, total, RNG.fork(i))["loss"] for i in range(total)]
+    assert losses[-1] < 0.2 * losses[0]
+    tokens, sketch = (part.flatten(1).long() for part in drawn()["codes"].split(SIZE, dim=2))
+    unsaid = read(Reader(), [""] * 8, TINY_TOKENS.text_length)._replace(sketch=sketch)
+    sampling = Sampling(choice=Choice(temperature=0))
+    *_, got = draw(student.average, [Term(unsaid)], unsaid, torch.zeros(8, COUNT), sampling)
+    assert torch.equal(got, tokens)
+
+
+def test_sketches_that_are_not_shown_change_nothing() -> None:
+    one, other = shown(unshown_prob=1.0), shown(unshown_prob=1.0)
+    without = {**batch(), "codes": drawn()["codes"][..., :SIZE]}
+    for index in range(3):
+        one.step(drawn(), index, 10, RNG.fork(index))
+        other.step(without, index, 10, RNG.fork(index))
+    torch.testing.assert_close(one.network.head.weight, other.network.head.weight)
+
+
+def test_a_picture_and_its_drawing_become_tokens_beside_one_another() -> None:
+    student = shown()
+    images = Rng((1,)).integers(8, 6, 16, 16, high=256)[0].to(torch.uint8)
+    both = student.encode(images)
+    assert both.shape == (8, SIZE, 2 * SIZE)
+    assert torch.equal(both[:, :, :SIZE], learner().encode(images[:, :3]))
+    assert torch.equal(both[:, :, SIZE:], learner().encode(images[:, 3:]))
+    sheet = student.preview({"images": images, "captions": batch()["captions"]}, RNG)
+    assert sheet.shape == (16, 3, 16, 16)
 
 
 def test_it_continues_bit_for_bit(tmp_path) -> None:

@@ -8,6 +8,7 @@ from phosphene.families.tokens.generator import TokenPainter
 from phosphene.families.tokens.transformer import TokenTransformer, TokenTransformerConfig
 from phosphene.families.tokens.vqgan import VQGAN
 from tests.reader import TEXT_DIM, Reader
+from tests.sketchbook import SHOWN, sketches
 from tests.studio.fakes import TINY as TINY_VQGAN
 from tests.studio.fakes import tiny_model
 
@@ -47,3 +48,8 @@ def autoencoder() -> VQGAN:
 
 def token_painter(seed: int = 0) -> TokenPainter:
     return TokenPainter(transformer(seed), autoencoder(), Reader())
+
+
+def after_sketches() -> TokenPainter:
+    """One that paints after drawings."""
+    return TokenPainter(transformer(**SHOWN), autoencoder(), Reader(), sketches())

@@ -26,8 +26,8 @@ from phosphene.families.diffusion.flow import (
     read,
 )
 from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guided, sample
-from phosphene.families.diffusion.sketching import Book, Sketches
 from phosphene.nn.guidance import terms_of
+from phosphene.nn.sketching import Book, Sketches
 
 STEPS, GUIDANCE_SCALE, SAMPLER = 12, 3.0, "euler"
 

@@ -39,6 +39,7 @@ from phosphene.families.tokens.transformer import (
     read,
 )
 from phosphene.nn.guidance import terms_of
+from phosphene.nn.sketching import Book, Sketches
 
 GUIDANCE_SCALE = 3.0
 CHOICE = Choice(temperature=1.0, top_k=256, top_p=0.95, num_candidates=4)
@@ -47,17 +48,26 @@ PAPER = 1.0  # what is shown where nothing is drawn yet: white
 
 
 class TokenPainter(nn.Module):
-    """A trained transformer with its autoencoder and its text network: words to pictures."""
+    """A trained transformer with its autoencoder and its text network: words to pictures.
+
+    Args:
+        sketches: Draws what the transformer paints after, if it does.
+    """
 
     samplers: tuple[str, ...] = ()
 
     def __init__(
-        self, network: TokenTransformer, autoencoder: Autoencoder, text: TokenReader
+        self,
+        network: TokenTransformer,
+        autoencoder: Autoencoder,
+        text: TokenReader,
+        sketches: Sketches | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.autoencoder = autoencoder
         self.text = text
+        self.sketches = sketches
         side = network.config.resolution
         self.habits = Habits(height=side, width=side, guidance_scale=GUIDANCE_SCALE, choice=CHOICE)
 
@@ -89,11 +99,12 @@ class TokenPainter(nn.Module):
         size, known = self.network.config.grid_size, self._known(commission)
         choice = commission.choice or CHOICE
         count = choice.num_candidates
+        sketch = self.sketch(commission.prompt, rng, count)
         terms = [
-            Term(_repeated(self.read(prompt), count), weight)
+            Term(_repeated(self.read(prompt), count, sketch), weight)
             for prompt, weight in terms_of(commission.spans)
         ]
-        unsaid = _repeated(self.read(commission.negative_prompt), count)
+        unsaid = _repeated(self.read(commission.negative_prompt), count, sketch)
         u = numbers(rng, size**2, count).to(unsaid.states.device)
         sampling = Sampling(choice=choice, guidance_scale=commission.guidance_scale, known=known)
         first = first_row(known, size)
@@ -106,6 +117,14 @@ class TokenPainter(nn.Module):
     def read(self, prompt: str) -> Words:
         """What the network is told of a prompt."""
         return read(self.text, [prompt], self.network.config.text_length)
+
+    def sketch(self, prompt: str, rng: Rng, count: int = 1) -> Int[Tensor, "b n"] | None:
+        """Tokens of the drawings that candidates are painted after, each its own, if they are."""
+        if self.sketches is None or not prompt.strip():
+            return None
+        # the first candidate paints what other models paint of the same seed
+        seeds = [rng, *(rng.fork("candidates").fork(i) for i in range(1, count))]
+        return torch.cat([self.encode(self.sketches.draw(prompt, seed)) for seed in seeds])
 
     @torch.no_grad()
     def encode(self, images: Images) -> Int[Tensor, "b n"]:
@@ -155,9 +174,10 @@ class TokenPainter(nn.Module):
         }
 
 
-def _repeated(words: Words, count: int) -> Words:
-    """The same words for so many rows."""
-    return Words(*(part.expand(count, *part.shape[1:]) for part in words))
+def _repeated(words: Words, count: int, sketch: Int[Tensor, "b n"] | None) -> Words:
+    """The same words for so many rows, each with its own sketch."""
+    states, present = (part.expand(count, *part.shape[1:]) for part in words[:2])
+    return Words(states, present, sketch)
 
 
 def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], shelf: Shelf) -> TokenPainter:
@@ -177,7 +197,13 @@ def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], shelf: Shelf
             "painter is made of"
         )
     demand_vocab(c, autoencoder)
-    return TokenPainter(network.requires_grad_(False).eval(), autoencoder, text)
+    sketches = None
+    if c.sketches:
+        book = shelf.model(c.sketches)
+        if not isinstance(book, Book):
+            raise CheckpointError(f"{c.sketches!r} is no sketchbook to paint after")
+        sketches = Sketches(book, autoencoder, lambda texts: text.tokens(texts)[0], c.resolution)
+    return TokenPainter(network.requires_grad_(False).eval(), autoencoder, text, sketches)
 
 
 def demand_vocab(config: TokenTransformerConfig, autoencoder: Autoencoder) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from phosphene.core.protocols import Choice
 from phosphene.core.rng import Rng
-from phosphene.families.tokens.transformer import TokenTransformer, Words
+from phosphene.families.tokens.transformer import TokenTransformer, Words, stacked
 from phosphene.nn.guidance import led
 
 
@@ -109,7 +109,7 @@ def draw(
     asked = [term for term in terms if term.weight]
     told = [term.words for term in asked] + ([unsaid] if sampling.guidance_scale != 1 else [])
     weights = [term.weight for term in asked]
-    words = Words(*(torch.cat(parts) for parts in zip(*told, strict=True)))
+    words = stacked(told)
     tokens = known[:, :first]
     if places:
         logits, cache = network.begin(tokens.repeat(len(told), 1), words)

@@ -11,6 +11,10 @@ too much on a processor: a transformer sees words and whole groups of tokens and
 group is about; a small network that sees this and a place's nearest neighbours, all of them drawn
 before it, says the token. Nothing depends on what comes later.
 
+It may be shown a sketch: tokens of a plain drawing of what the words name, all of them known
+before the first one is drawn (see `nn.sketching`). Both networks look at the part of it that lies
+around what they say next.
+
 Knows no random numbers: `sampling` draws tokens, `transformer_training` teaches it.
 """
 
@@ -41,10 +45,26 @@ class TokenReader(Protocol):
 
 
 class Words(NamedTuple):
-    """What a network is told: the sentence's mean state, then each word's; absent ones are 0."""
+    """What a network is told: the sentence's mean state, then each word's; absent ones are 0.
+
+    Args:
+        sketch: Tokens of a plain drawing of it, row by row, -1 for a place that shows nothing; None
+            shows none.
+    """
 
     states: Float[Tensor, "b n d"]
     present: Bool[Tensor, "b n"]
+    sketch: Int[Tensor, "b m"] | None = None
+
+
+def stacked(words: Sequence[Words]) -> Words:
+    """All of them, one below the other: either all with a sketch, or none."""
+    shown = [each.sketch for each in words if each.sketch is not None]
+    return Words(
+        torch.cat([each.states for each in words]),
+        torch.cat([each.present for each in words]),
+        torch.cat(shown) if shown else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +84,7 @@ class TokenTransformerConfig:
             mean alone.
         autoencoder: Name of the model whose tokens these are.
         text: Name of the text network.
+        sketches: Name of the sketchbook whose drawings it paints after; empty for none.
     """
 
     resolution: int = 128
@@ -80,6 +101,7 @@ class TokenTransformerConfig:
     text_length: int = 15
     autoencoder: str = "emoji-vqgan"
     text: str = "minilm"
+    sketches: str = ""
 
     def __post_init__(self) -> None:
         """Check the ranges, since configs come from files.
@@ -91,6 +113,9 @@ class TokenTransformerConfig:
             if name in ("autoencoder", "text"):
                 if not isinstance(value, str) or not value:
                     raise RecipeError(f"token transformer {name} should be the name of a model")
+            elif name == "sketches":
+                if not isinstance(value, str):
+                    raise RecipeError("token transformer sketches should be a sketchbook's name")
             elif type(value) is not int or not 1 <= value <= MOST:
                 raise RecipeError(
                     f"token transformer {name} is {str(value)[:40]}; "
@@ -127,19 +152,30 @@ class TokenTransformerConfig:
         return self.grid_size**2
 
 
+class Shown(NamedTuple):
+    """What both networks see of a sketch: the transformer of a group, the other of a place."""
+
+    groups: Float[Tensor, "b n d"]
+    places: Float[Tensor, "b m e"]
+
+
 class Cache:
     """What was computed of all places so far, so that none is computed twice.
 
     Args:
         rows: Sequences that grow side by side.
+        shown: Of their sketches, computed once.
     """
 
-    def __init__(self, config: TokenTransformerConfig, rows: int, like: Tensor) -> None:
+    def __init__(
+        self, config: TokenTransformerConfig, rows: int, like: Tensor, shown: Shown | None = None
+    ) -> None:
         places = 1 + config.text_length + config.num_places // config.group_size
         shape = (rows, config.heads, places, config.width // config.heads)
         # keys and values of each layer
         self.layers = [(like.new_empty(shape), like.new_empty(shape)) for _ in range(config.layers)]
         self.filled = 0
+        self.shown = shown
         self.plan = like  # of the group that is being drawn: b group_size local_width
 
 
@@ -220,29 +256,39 @@ class TokenTransformer(nn.Module):
         self.local = nn.ModuleList(Layer(c.local_width) for _ in range(c.local_layers))
         self.last_norm = nn.LayerNorm(c.local_width)
         self.head = nn.Linear(c.local_width, c.vocab, bias=False)
+        if c.sketches:
+            size, wide = c.group_size, c.token_width
+            # a group, or a place, and what surrounds it
+            self.group_sketch = nn.Conv2d(wide, c.width, (3, size + 2), (1, size), padding=1)
+            self.place_sketch = nn.Conv2d(wide, c.local_width, 3, padding=1)
         nn.init.normal_(self.head.weight, std=DEVIATION)
         self.register_buffer("neighbours", neighbours_of(c.grid_size), persistent=False)
 
     def forward(self, tokens: Int[Tensor, "b n"], words: Words) -> Float[Tensor, "b n_and_one k"]:
         """Logits of the first n + 1 tokens, each told those before it; n is less than a picture."""
-        x = torch.cat([self._told(words), self._groups(tokens)], dim=1)
+        shown = self._shown(words)
+        x = self._opened(tokens, words, shown)
         for block in self.blocks:
             x = block(x)
         plans = self._plans(x[:, words.states.shape[1] - 1 :])
-        return self._said(plans[:, : tokens.shape[1] + 1], tokens, 0)
+        return self._said(plans[:, : tokens.shape[1] + 1], tokens, 0, shown)
 
     def begin(self, tokens: Int[Tensor, "b n"], words: Words) -> tuple[Float[Tensor, "b k"], Cache]:
         """Logits of token n, and the cache with which to go on."""
-        x = torch.cat([self._told(words), self._groups(tokens)], dim=1)
-        cache = Cache(self.config, len(x), x)
+        shown = self._shown(words)
+        x = self._opened(tokens, words, shown)
+        cache = Cache(self.config, len(x), x, shown)
         self._attend(x, cache)
         return self._next(tokens, cache), cache
 
     def go_on(self, tokens: Int[Tensor, "b n"], cache: Cache) -> Float[Tensor, "b k"]:
         """Logits of token n; of the tokens only the last one is new to the cache."""
-        count, size = tokens.shape[1], self.config.group_size
-        if count % size == 0:
-            self._attend(self._groups(tokens, count // size - 1), cache)
+        group, slot = divmod(tokens.shape[1], self.config.group_size)
+        if slot == 0:
+            x = self._groups(tokens, group - 1)
+            if cache.shown is not None:
+                x = x + cache.shown.groups[:, group : group + 1]
+            self._attend(x, cache)
         return self._next(tokens, cache)
 
     def _attend(self, x: Tensor, cache: Cache) -> None:
@@ -256,13 +302,30 @@ class TokenTransformer(nn.Module):
         """Logits of the token that follows, within the group that is planned."""
         place = tokens.shape[1]
         slot = place % self.config.group_size
-        return self._said(cache.plan[:, slot : slot + 1], tokens, place)[:, 0]
+        return self._said(cache.plan[:, slot : slot + 1], tokens, place, cache.shown)[:, 0]
 
-    def _told(self, words: Words) -> Float[Tensor, "b n d"]:
-        """The words, before there is a token."""
-        known = self.words(words.states.to(self.dtype))
-        x: Tensor = torch.where(words.present[..., None], known, self.absent.to(known.dtype))
-        return x + self.word_places
+    def _opened(self, tokens: Tensor, words: Words, shown: Shown | None) -> Float[Tensor, "b n d"]:
+        """The words, then whole groups of tokens: each with the sketch of the group after it."""
+        told = self.words(words.states.to(self.dtype))
+        told = torch.where(words.present[..., None], told, self.absent.to(told.dtype))
+        x = torch.cat([told + self.word_places, self._groups(tokens)], dim=1)
+        if shown is None:
+            return x
+        before = words.states.shape[1] - 1
+        return x + F.pad(shown.groups[:, : x.shape[1] - before], (0, 0, before, 0))
+
+    def _shown(self, words: Words) -> Shown | None:
+        """What is seen of sketches; nothing by a network that paints after none."""
+        if not self.config.sketches:
+            return None
+        size, absent = self.config.grid_size, self.config.vocab
+        if words.sketch is None:
+            sketch = words.present.new_full((len(words.present), size**2), absent, dtype=torch.long)
+        else:
+            sketch = torch.where(words.sketch < 0, absent, words.sketch)
+        vectors = self.tokens(sketch).transpose(1, 2).unflatten(2, (size, size))
+        groups, places = self.group_sketch(vectors), self.place_sketch(vectors)
+        return Shown(groups.flatten(2).transpose(1, 2), places.flatten(2).transpose(1, 2))
 
     def _groups(self, tokens: Tensor, first: int = 0) -> Float[Tensor, "b n d"]:
         """Whole groups of tokens from group `first` on, at their places."""
@@ -277,14 +340,19 @@ class TokenTransformer(nn.Module):
         plans: Tensor = self.plan(self.norm(x))
         return plans.reshape(len(x), -1, self.config.local_width)
 
-    def _said(self, plans: Tensor, tokens: Tensor, first: int) -> Float[Tensor, "b n k"]:
+    def _said(
+        self, plans: Tensor, tokens: Tensor, first: int, shown: Shown | None
+    ) -> Float[Tensor, "b n k"]:
         """Logits of places from `first` on, of which there is a plan each; in float32."""
-        places = self.neighbours[first : first + plans.shape[1]]
+        stop = first + plans.shape[1]
+        places = self.neighbours[first:stop]
         # all that is looked at lies before the place; the column at the end is what is outside
         outside = tokens.new_full((len(tokens), 1), self.config.vocab)
         known = torch.cat([tokens, outside], dim=1)
         near = self.tokens(known[:, places.flatten()])
         x = plans + self.near(near.reshape(len(tokens), len(places), self.near.in_features))
+        if shown is not None:
+            x = x + shown.places[:, first:stop]
         for layer in self.local:
             x = layer(x)
         logits: Tensor = self.head(self.last_norm(x))

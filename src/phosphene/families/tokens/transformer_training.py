@@ -1,8 +1,9 @@
 """How a token transformer learns: to say the next token of a picture, told its caption.
 
 Loss: the mean over places of -log p(t_i | words, t_0 ... t_{i-1}), in nats. A share of the captions
-is left empty, for guidance (Ho & Salimans 2022). Pictures become tokens once, by `encode`; the
-batches hold tokens.
+is left empty, for guidance (Ho & Salimans 2022), and of the sketches, so that it paints without
+them, too. A sketch is the plain drawing of its picture. Pictures become tokens once, by `encode`;
+the batches hold tokens.
 """
 
 from collections.abc import Mapping
@@ -25,13 +26,14 @@ from phosphene.families.tokens.transformer import (
     TokenReader,
     TokenTransformer,
     TokenTransformerConfig,
-    Words,
     read,
 )
 from phosphene.nn.averaging import follow
 from phosphene.nn.schedules import trapezoid_rate
 
 SHOWN = Choice(top_k=256, top_p=0.95)  # how sample sheets are drawn
+RGB = 3
+BLANK = -1  # of a sketch: nothing is shown
 HALF = 2**15  # int16 holds the tokens of smaller codebooks
 
 
@@ -44,6 +46,7 @@ class TokenTraining:
         decay_start: Fraction of the run after which rates fall.
         weight_decay: Of matrices; vectors are left alone.
         unsaid_prob: Share of captions that are left empty.
+        unshown_prob: Share of examples without sketch, of a network that paints after some.
         ema: Decay of the averaged weights that are shipped.
         num_examples: Pictures that are encoded, once, and learnt from again and again; fewer where
             the data has fewer.
@@ -54,6 +57,7 @@ class TokenTraining:
     decay_start: float = 0.6
     weight_decay: float = 0.05
     unsaid_prob: float = 0.1
+    unshown_prob: float = 0.1
     ema: float = 0.999
     num_examples: int = 60_000
 
@@ -87,18 +91,27 @@ class TokenLearner:
 
     @torch.no_grad()
     def encode(self, images: UInt8[Tensor, "b c h w"]) -> Int[Tensor, "b rows columns"]:
-        """Pictures to what is learnt from, in 16 bits where they suffice."""
-        tokens = self.autoencoder.tokens(self.autoencoder.encode(from_uint8(images))).data
+        """Pictures, and beside them their drawings, to tokens: in 16 bits where they suffice."""
+        stack = from_uint8(images)
+        parts = [self._tokens(part) for part in stack.chunk(stack.shape[1] // RGB, dim=1)]
         small = self.network.config.vocab <= HALF
-        return tokens.to(torch.int16 if small else torch.int32)
+        return torch.cat(parts, dim=2).to(torch.int16 if small else torch.int32)
+
+    def _tokens(self, images: Images) -> Int[Tensor, "b rows columns"]:
+        return self.autoencoder.tokens(self.autoencoder.encode(images)).data
 
     def step(self, batch: Mapping[str, Any], index: int, total: int, rng: Rng) -> dict[str, float]:
         """Learn from `batch["codes"]`, tokens, and `batch["captions"]`; returns the loss."""
         s, rng = self.settings, rng.part_of(self.team)
-        tokens = batch["codes"].flatten(1).long()
+        grids = batch["codes"].long()
+        parts = grids.chunk(grids.shape[2] // grids.shape[1], dim=2)
+        tokens, *drawn = (part.flatten(1) for part in parts)
         unsaid = rng.fork("unsaid").uniform(len(tokens))[0] < s.unsaid_prob
         said = ["" if no else text for no, text in zip(unsaid, batch["captions"], strict=True)]
         words = read(self.text, said, self.network.config.text_length)
+        if drawn:
+            unshown = rng.fork("unshown").uniform(len(tokens))[0] < s.unshown_prob
+            words = words._replace(sketch=drawn[0].masked_fill(unshown[:, None], BLANK))
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.network(tokens[:, :-1], words)
         loss = F.cross_entropy(logits.flatten(0, 1), tokens.flatten())
@@ -126,10 +139,12 @@ class TokenLearner:
     @torch.no_grad()
     def preview(self, batch: Mapping[str, Any], rng: Rng) -> Images:
         """Pictures, and what the averaged weights draw of their captions, by fixed seeds."""
-        images, c = from_uint8(batch["images"]), self.network.config
-        words = read(self.text, batch["captions"], c.text_length)
-        unsaid = read(self.text, [""], c.text_length)
-        unsaid = Words(*(part.expand(len(images), *part.shape[1:]) for part in unsaid))
+        c = self.network.config
+        stack = from_uint8(batch["images"])
+        images, *drawn = stack.chunk(stack.shape[1] // RGB, dim=1)
+        sketch = self._tokens(drawn[0]).flatten(1) if drawn else None
+        words = read(self.text, batch["captions"], c.text_length)._replace(sketch=sketch)
+        unsaid = read(self.text, [""] * len(images), c.text_length)._replace(sketch=sketch)
         u = numbers(Rng(tuple(range(len(images))), "/preview"), c.num_places)
         sampling = Sampling(choice=SHOWN, guidance_scale=GUIDANCE_SCALE)
         with torch.autocast("cpu", torch.bfloat16):

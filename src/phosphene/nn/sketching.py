@@ -18,7 +18,7 @@ from phosphene.core.images import Images, resize
 from phosphene.core.latent import Latent, Space
 from phosphene.core.protocols import Autoencoder
 from phosphene.core.rng import Rng
-from phosphene.families.diffusion.layout import FULL, Thing, read_layout
+from phosphene.nn.layout import FULL, Thing, read_layout
 
 TEMPERATURE = 0.02  # of the cosine of names: seeds differ in the drawings that they take
 PHRASES = " | "

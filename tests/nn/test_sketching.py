@@ -7,10 +7,10 @@ from torch import Tensor
 from phosphene.core.latent import Latent, Space
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import read
-from phosphene.families.diffusion.layout import FULL, HALF, SMALL, Thing
-from phosphene.families.diffusion.sketching import Book, Sketches, direction, pasted
-from tests.families.diffusion.toys import sketchbook, sketches
+from phosphene.nn.layout import FULL, HALF, SMALL, Thing
+from phosphene.nn.sketching import Book, Sketches, direction, pasted
 from tests.reader import Reader
+from tests.sketchbook import sketchbook, sketches
 
 NAMES = ("fox", "owl", "bow and arrow")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phosphene.families.diffusion.layout import (
+from phosphene.nn.layout import (
     ASIDE,
     FULL,
     HALF,
