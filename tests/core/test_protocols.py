@@ -79,3 +79,20 @@ def test_steps_do_not_share_their_scalars():
     assert Step(0, 1).scalars == {}
     assert Step(0, 1).scalars is not Step(0, 1).scalars
     assert Step(0, 1, torch.zeros(1, 3, 2, 2)) != Step(0, 1, torch.zeros(1, 3, 2, 2))
+
+
+def test_a_view_is_painted_when_it_is_looked_at() -> None:
+    looks = []
+
+    def paint() -> Images:
+        looks.append(1)
+        return torch.ones(1, 3, 2, 2)
+
+    step = Step(0, 2, paint)
+    handed_on = Step(1, 2, step.view)
+    assert not looks
+    images = handed_on.images
+    assert images is not None
+    assert torch.equal(images, torch.ones(1, 3, 2, 2))
+    assert looks == [1]
+    assert Step(0, 1).images is None

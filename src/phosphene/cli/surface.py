@@ -109,7 +109,7 @@ def _lines(steps: "Iterator[Step]", title: str) -> "Iterator[Step]":
 
 def _only_notes(step: "Step") -> bool:
     """Whether nothing has been done yet: there are just words, for whoever watches to say."""
-    return bool(step.notes) and not step.scalars and step.images is None
+    return bool(step.notes) and not step.scalars and step.view is None
 
 
 def numbers_of(step: "Step", limit: int = 6) -> str:

@@ -22,16 +22,22 @@ class Step:
 
     Args:
         index: From 0; the last one is `total - 1`.
-        images: The picture as it is now, where there is one.
+        view: The picture as it is now, where there is one; or what paints it, where that costs
+            something. Handing it on paints nothing.
         scalars: Losses and the like, for people to watch.
         notes: What whoever watches should be told once, a line each: surfaces show them.
     """
 
     index: int
     total: int
-    images: Images | None = None
+    view: Images | Callable[[], Images] | None = None
     scalars: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> Images | None:
+        """The picture as it is now, painted if need be."""
+        return self.view() if callable(self.view) else self.view
 
 
 Objective = Callable[[Images], Float[Tensor, " b"]]  # lower is better

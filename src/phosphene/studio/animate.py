@@ -77,7 +77,7 @@ class Film:
         shown = {"picture": float(number)}
         for step in painting.steps():
             index = number * self.each + step.index
-            yield Step(index, self.total, step.images, {**step.scalars, **shown}, step.notes)
+            yield Step(index, self.total, step.view, {**step.scalars, **shown}, step.notes)
         made = painting.artifact()
         artifact = artifact_of(
             _as_saved(made.image),
@@ -128,7 +128,7 @@ def animate_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator
     for step in _frames(film, reel):
         yield step
     assert isinstance(step, Taken)
-    yield Painted(film.total - 1, film.total, step.images, artifact=step.artifact)
+    yield Painted(film.total - 1, film.total, step.view, artifact=step.artifact)
 
 
 def open_film(recipe: Animate, zoo: Zoo, device: str) -> Film:

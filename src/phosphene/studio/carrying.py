@@ -75,7 +75,7 @@ class Reporter:
         now = time.monotonic()
         if step.notes:
             self._write("note", {"lines": list(step.notes)}, step)
-        if step.notes and step.images is None and not step.scalars:
+        if step.notes and step.view is None and not step.scalars:
             return  # words alone are no step
         self._last = now
         self._first = self._first if self._steps else now
@@ -83,7 +83,7 @@ class Reporter:
         if isinstance(step, Painted) and step.artifact is not None:
             self._keep(step)
         last = step.index + 1 >= step.total
-        is_sheet = isinstance(self.recipe, Train) and step.images is not None
+        is_sheet = isinstance(self.recipe, Train) and step.view is not None
         if now - self._told >= EVENT_SECONDS or last or is_sheet:
             self._told = now
             scalars = {k: v for k, v in step.scalars.items() if math.isfinite(v)}
@@ -98,7 +98,7 @@ class Reporter:
         return Pace(setup, work / (self._steps - 1) if self._steps > 1 else 0.0)
 
     def _preview(self, step: Step, now: float) -> bytes | None:
-        if step.images is None:
+        if step.view is None:
             return None
         if isinstance(self.recipe, Train):  # all of the sheet, as the run has just written it
             sheet = self.studio.store.run_of(self.held.job) / sheet_name(step.index + 1)
@@ -106,6 +106,7 @@ class Reporter:
         if now - self._shown < PREVIEW_SECONDS:
             return None
         self._shown = now
+        assert step.images is not None
         return webp(to_pil(step.images[0].detach().float().clamp(-1, 1)), PREVIEW_SIDE)
 
     def _write(

@@ -26,7 +26,7 @@ class Illustration:
     def __init__(self, easel: Easel, _zoo: Zoo, number: int) -> None:
         self.easel, self.number = easel, number
         self.iterations = 0
-        self._images: Images | None = None
+        self._last: Step | None = None
         self._total = 0
 
     @property
@@ -45,9 +45,9 @@ class Illustration:
         if stop == 0:
             return
         for step in self.easel.illustrator.illustrate(commission, rng):
-            self.iterations, self._images, self._total = step.index + 1, step.images, step.total
+            self.iterations, self._last, self._total = step.index + 1, step, step.total
             scalars = {**step.scalars, "picture": float(self.number)}
-            yield Step(*self._place(step.index), step.images, scalars, step.notes)
+            yield Step(*self._place(step.index), step.view, scalars, step.notes)
             if self.iterations == stop:
                 return
 
@@ -59,8 +59,10 @@ class Illustration:
 
     def artifact(self) -> Artifact:
         """The picture after the last step made."""
-        assert self._images is not None
-        return self._artifact(self._images, self.iterations)
+        assert self._last is not None
+        images = self._last.images
+        assert images is not None
+        return self._artifact(images, self.iterations)
 
     def frame(self, step: Step) -> Artifact:
         """The picture of the step made last."""

@@ -92,7 +92,7 @@ def imagine_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iterator
     made = manifest.iterations + manifest.frame
     painting = begin(set_up(manifest.recipe, zoo, device), zoo, manifest.index)
     for index, step in enumerate(painting.steps(made)):
-        yield Step(index, made + 1, step.images, step.scalars)
+        yield Step(index, made + 1, step.view, step.scalars)
     new = painting.frame(step) if manifest.frame else painting.artifact()
     yield Painted(made, made + 1, new.image[None], artifact=new)
 

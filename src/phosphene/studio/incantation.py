@@ -100,7 +100,7 @@ def incantation(
     for step in _painted(recipe, zoo, device):
         if isinstance(step, Painted) and step.artifact is not None:
             artifacts.append(step.artifact)
-        yield Step(step.index, step.total, step.images, step.scalars, step.notes)
+        yield Step(step.index, step.total, step.view, step.scalars, step.notes)
     finding = _find(recipe, artifacts, gauge)
     new = _laid_out(recipe, artifacts)
     beside = {} if folder is None else {".json": write_report(finding, folder)}
@@ -116,7 +116,7 @@ def incantation_again(manifest: Manifest, zoo: Zoo, device: str = "cpu") -> Iter
     for step in _painted(recipe, zoo, device):
         if isinstance(step, Painted) and step.artifact is not None:
             artifacts.append(step.artifact)
-        yield Step(step.index, step.total, step.images, step.scalars, step.notes)
+        yield Step(step.index, step.total, step.view, step.scalars, step.notes)
     new = _laid_out(recipe, artifacts)
     yield Painted(step.total - 1, step.total, new.image[None], artifact=new)
 
@@ -134,9 +134,9 @@ def _painted(recipe: Incantation, zoo: Zoo, device: str) -> Iterator[Step]:
             # as if all pictures took as long as this one
             place = number * step.total + step.index, len(cells) * step.total + 1
             if isinstance(step, Painted):
-                yield Painted(*place, step.images, step.scalars, step.notes, step.artifact)
+                yield Painted(*place, step.view, step.scalars, step.notes, step.artifact)
             else:
-                yield Step(*place, step.images, step.scalars, step.notes)
+                yield Step(*place, step.view, step.scalars, step.notes)
 
 
 def _gauge(recipe: Incantation, zoo: Zoo, device: str) -> Gauge:

@@ -105,12 +105,12 @@ class FolderRecord:
 
     def note(self, painting: Painting | Illustration, step: Step) -> None:
         """Save what is due after a step: a frame, the preview, a checkpoint."""
-        assert step.images is not None
         made = painting.iterations - 1  # the step's picture is the one before it
         if self.frame_every and made % self.frame_every == 0:
             painting.frame(step).save(self.folder.frame(self._label(painting.number), made))
         now = time.monotonic()
         if now - self._shown >= PREVIEW_SECONDS or not self.folder.preview.exists():
+            assert step.images is not None
             save_png(step.images[0], self.folder.preview)
             self._shown = now
         if now - self._saved >= CHECKPOINT_SECONDS:

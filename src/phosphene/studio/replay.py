@@ -67,7 +67,7 @@ def replaying(source: Path | Artifact, zoo: Zoo, device: str = "cpu") -> Iterato
         for step in again(old.manifest, zoo, device):
             if isinstance(step, Painted) and step.artifact is not None:
                 verdict = compare(old, step.artifact)
-                yield Replayed(step.index, step.total, step.images, verdict=verdict)
+                yield Replayed(step.index, step.total, step.view, verdict=verdict)
             else:
                 yield step
 

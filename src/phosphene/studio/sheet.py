@@ -46,7 +46,7 @@ def sheet(
         for step in craft_of(cell).carry_out(cell, zoo, device, None, False):
             # as if all pictures took as long as this one
             index, total = number * step.total + step.index, len(cells) * step.total + 1
-            yield Step(index, total, step.images, step.scalars, step.notes)
+            yield Step(index, total, step.view, step.scalars, step.notes)
             if isinstance(step, Painted) and step.artifact is not None:
                 artifacts.append(step.artifact)
     new = _laid_out(recipe, artifacts)

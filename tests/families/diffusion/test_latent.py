@@ -173,3 +173,16 @@ def test_parts_that_are_none_are_refused() -> None:
             made.config.to_dict(),
             Shelf(**{"tiny-vqgan": Reader(), "tiny-text": Reader()}),
         )
+
+
+def test_a_step_at_which_nobody_looks_paints_nothing(monkeypatch) -> None:
+    model, decoded = painter(), []
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda x: decoded.append(1) or decode(x))
+    steps = list(model.illustrate(asked(), RNG))
+    assert len(decoded) == 1
+    first = steps[0].images
+    assert first is not None
+    assert first.shape == (1, 3, 16, 16)
+    assert steps[0].images is first
+    assert len(decoded) == 2

@@ -229,3 +229,13 @@ def test_one_that_paints_after_sketches_is_built_with_its_book() -> None:
     assert torch.equal(painted(model, asked()), painted(after_sketches(), asked()))
     with pytest.raises(CheckpointError, match="'tiny-book' is no sketchbook"):
         build(made.state_dict(), made.config.to_dict(), Shelf(**{**parts, "tiny-book": Reader()}))
+
+
+def test_rows_at_which_nobody_looks_are_not_decoded(monkeypatch) -> None:
+    model, decoded = token_painter(), []
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda tokens: decoded.append(1) or decode(tokens))
+    steps = steps_of(model, asked())
+    assert len(decoded) == 1
+    assert steps[0].images is steps[0].images
+    assert len(decoded) == 2

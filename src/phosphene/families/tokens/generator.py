@@ -10,6 +10,7 @@ left of it only.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -110,7 +111,8 @@ class TokenPainter(nn.Module):
         first = first_row(known, size)
         for row, tokens in enumerate(draw(self.network, terms, unsaid, u, sampling), first):
             if row < size - 1:
-                yield Step(row - first, size - first, self._so_far(tokens[:1], commission))
+                view = cache(partial(self._so_far, tokens[:1], commission))
+                yield Step(row - first, size - first, view)
         images, scalars = self._best(self.decode(tokens), commission)
         yield Step(size - 1 - first, size - first, images, scalars)
 
