@@ -6,6 +6,7 @@ from PIL import Image
 
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import save_png
+from phosphene.core.rng import Rng
 from phosphene.prompting.prompt import parse
 from phosphene.studio.easel import open_mask, set_easel, spans_of
 from tests.studio.illustrators import token_wish, wish
@@ -191,3 +192,10 @@ def test_a_sole_candidate_needs_no_judge(zoo):
 def test_a_judge_that_is_none(zoo):
     with pytest.raises(Unsupported, match="'tiny-vqgan' is no perceptor"):
         set_easel(token_wish(num_candidates=2, perceptors=("tiny-vqgan",)), zoo)
+
+
+def test_a_picture_is_painted_after_the_drawing_of_its_seed_or_of_another(zoo) -> None:
+    easel = set_easel(wish("fox", seed=4, count=2), zoo)
+    assert [c.drawing for c in easel.commissions] == [Rng((4,), "/imagine"), Rng((5,), "/imagine")]
+    easel = set_easel(wish("fox", seed=4, count=2, drawing_seed=9), zoo)
+    assert {c.drawing for c in easel.commissions} == {Rng((9,), "/imagine")}

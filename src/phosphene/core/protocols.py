@@ -139,6 +139,8 @@ class Commission:
             picture.
         mask: Where the picture is painted anew, 1 1 h w in [0, 1]; elsewhere `init` is kept.
         choice: Of tokens; None where there are none.
+        drawing: Whose seed chooses among drawings of what the words name, by a model that paints
+            after one; None takes what is nearest to the words.
         judge: Says which of several candidates is the best: the one with the lowest value.
     """
 
@@ -153,6 +155,7 @@ class Commission:
     strength: float = 1.0
     mask: Float[Tensor, "1 1 h w"] | None = None
     choice: Choice | None = None
+    drawing: Rng | None = None
     judge: Objective | None = None
 
     @property

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from phosphene.core.images import Images, resize
 from phosphene.core.latent import Latent, Space
-from phosphene.core.protocols import Autoencoder
+from phosphene.core.protocols import Autoencoder, Commission
 from phosphene.core.rng import Rng
+from phosphene.nn.insertion import inserted
 from phosphene.nn.layout import FULL, Thing, read_layout
 
 TEMPERATURE = 0.02  # of the cosine of names: seeds differ in the drawings that they take
@@ -62,6 +63,17 @@ class Sketches:
     def _nearest(self, text: str) -> float:
         """Cosine of the drawing whose name is nearest to a text."""
         return float((self.book.embeddings.float() @ self._direction([text])).max())
+
+    def of(self, commission: Commission, rng: Rng | None) -> Images:
+        """The drawing that a picture is painted after, 1 3 h w: with a mask, set into its hole.
+
+        Args:
+            rng: See `draw`.
+        """
+        drawing = self.draw(commission.prompt, rng)
+        if commission.init is None or commission.mask is None:
+            return drawing
+        return inserted(commission.init.to(drawing), commission.mask.to(drawing), drawing)
 
     @torch.no_grad()
     def draw(self, prompt: str, rng: Rng | None = None) -> Images:

@@ -14,6 +14,7 @@ from torch import Tensor
 from phosphene.core.errors import RecipeError, Unsupported
 from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.protocols import Choice, Commission, Habits, Illustrator, Perceptor
+from phosphene.core.rng import Rng
 from phosphene.core.runtime import painting_dtype, resolve_device
 from phosphene.prompting.emphasis import Span, plain, tidied
 from phosphene.prompting.prompt import PHRASE_MARK, UNENDING, Phrase, Story
@@ -93,8 +94,8 @@ def set_easel(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
     judges = _judges(recipe, zoo, place)
     start = None if init is None else init[None]
     commissions = tuple(
-        _judged(_with_pictures(commission_of(recipe, *words), start, mask, place), judges)
-        for words in spans
+        _judged(_with_pictures(commission_of(recipe, seed, *words), start, mask, place), judges)
+        for seed, words in zip(recipe.all_seeds(), spans, strict=True)
     )
     for commission in commissions[:1]:  # they differ in words alone
         model.check(commission)
@@ -159,8 +160,10 @@ def open_mask(path: Path) -> Float[Tensor, "1 1 h w"]:
     return (opaque if opaque.min() < 1 else grey)[None, None]
 
 
-def commission_of(recipe: Imagine, said: tuple[tuple[str, float], ...], away: str) -> Commission:
-    """What a complete recipe asks a model for, in words."""
+def commission_of(
+    recipe: Imagine, seed: int, said: tuple[tuple[str, float], ...], away: str
+) -> Commission:
+    """What a complete recipe asks a model for, in words, of the picture with a seed."""
     assert recipe.height is not None
     assert recipe.width is not None
     assert recipe.guidance_scale is not None
@@ -175,6 +178,7 @@ def commission_of(recipe: Imagine, said: tuple[tuple[str, float], ...], away: st
         sampler=recipe.sampler or "",
         strength=recipe.strength,
         choice=None if recipe.temperature is None else Choice(**choice),
+        drawing=Rng((seed if recipe.drawing_seed is None else recipe.drawing_seed,), "/imagine"),
     )
 
 

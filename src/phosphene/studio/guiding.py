@@ -1,5 +1,7 @@
 """Guided diffusion of one picture: words for the denoiser, perceptors asked at each step."""
 
+from dataclasses import replace
+
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.guided import GuidedSampling, Guiding
 from phosphene.studio.easel import commission_of, spans_of
@@ -22,6 +24,8 @@ def sampling_of(stage: Stage, rng: Rng) -> GuidedSampling:
     assert recipe.rounds is not None
     asked = recipe.model_copy(update={"sampler": model.habits.sampler})
     said, away = spans_of(stage.story, judged=True)
+    init = None if stage.init is None else stage.init_images()
+    commission = commission_of(asked, stage.seed, said or (("", 1.0),), away)
     settings = Guiding(
         steps=recipe.iterations,
         push=recipe.push,
@@ -30,9 +34,9 @@ def sampling_of(stage: Stage, rng: Rng) -> GuidedSampling:
         symmetry=recipe.symmetry,
     )
     return GuidedSampling(
-        model.told(commission_of(asked, said or (("", 1.0),), away)),
+        model.told(replace(commission, init=init)),
         stage.objective(rng.fork("objective")),
         rng,
         settings,
-        None if stage.init is None else stage.init_images(),
+        init,
     )

@@ -128,6 +128,7 @@ def _draft(stage: Stage, zoo: Zoo, rng: Rng) -> Latent:
         sampler=habits.sampler or "",
         # nobody judges drafts: the search does
         choice=None if habits.choice is None else replace(habits.choice, num_candidates=1),
+        drawing=rng.fork("draft"),
     )
     *_, last = drafter.illustrate(commission, rng.fork("draft"))
     assert last.images is not None

@@ -13,6 +13,7 @@ from phosphene.core.protocols import Commission, Illustrator
 from phosphene.core.rng import Rng
 from phosphene.core.weights import save_weights
 from phosphene.families.diffusion.latent import LatentDiffusion, build
+from phosphene.nn.insertion import inserted
 from tests.families.diffusion.toys import autoencoder, flow, painter
 from tests.reader import Reader
 from tests.sketchbook import SHOWN, sketchbook, sketches
@@ -141,15 +142,15 @@ def test_what_it_is_shown_shows_and_the_seed_chooses_it() -> None:
     mute = LatentDiffusion(model.flow, model.autoencoder, Reader())
     assert not torch.equal(painted(mute, asked()), first)
     model.sketches.book.embeddings.fill_(1)  # names that are all alike leave it to the seed
-    one, other = (model.sketch("a red fox", Rng((seed,), "/test")) for seed in (1, 2))
+    one, other = (model.sketch(asked(drawing=Rng((seed,), "/test"))) for seed in (1, 2))
     assert not torch.equal(one, other)
-    assert model.sketch(" ", RNG) is None
+    assert model.sketch(asked((" ", 1.0))) is None
 
 
 def test_words_and_what_to_avoid_are_shown_the_same_sketch() -> None:
     """So that guidance leads away from words, not from what is shown."""
     model = LatentDiffusion(flow(**SHOWN), autoencoder(), Reader(), sketches())
-    terms, unsaid = model._read(asked(("a ", 1.0), ("red", 2.0), (" fox", 1.0)), RNG)
+    terms, unsaid = model._read(asked(("a ", 1.0), ("red", 2.0), (" fox", 1.0)))
     assert len(terms) == 2
     for term in terms:
         assert torch.equal(term.words.sketch, unsaid.sketch)
@@ -186,3 +187,26 @@ def test_a_step_at_which_nobody_looks_paints_nothing(monkeypatch) -> None:
     assert first.shape == (1, 3, 16, 16)
     assert steps[0].images is first
     assert len(decoded) == 2
+
+
+def test_a_start_lends_its_shapes_the_more_the_less_it_is_painted_over() -> None:
+    model = LatentDiffusion(flow(**SHOWN), autoencoder(), Reader(), sketches())
+    init = picture()
+    drawn = model.sketch(asked())
+    start = model.encode(init)
+    assert drawn is not None
+    for strength in (0.1, 0.5, 1.0):
+        got = model.sketch(asked(init=init, strength=strength))
+        torch.testing.assert_close(got, torch.lerp(start, drawn, strength**2))
+    assert torch.equal(model.sketch(asked((" ", 1.0), init=init)), start)
+
+
+def test_with_a_mask_the_drawing_stands_in_the_hole() -> None:
+    model = LatentDiffusion(flow(**SHOWN), autoencoder(), Reader(), sketches())
+    assert model.sketches is not None
+    init, mask = picture(), torch.zeros(1, 1, 16, 16)
+    mask[..., 8:, 8:] = 1
+    got = model.sketch(asked(init=init, mask=mask, strength=0.5))
+    shown = inserted(init, mask, model.sketches.draw("a red fox"))
+    assert torch.equal(got, model.encode(shown))
+    assert torch.equal(shown[..., :8, :], init[..., :8, :])

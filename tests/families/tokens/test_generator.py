@@ -204,14 +204,15 @@ def test_each_candidate_paints_after_its_own_sketch() -> None:
     model = after_sketches()
     assert model.sketches is not None
     model.sketches.book.embeddings.fill_(1)  # names that are all alike leave it to the seed
-    four = model.sketch("a red fox", RNG, 4)
+    commission = asked(drawing=RNG)
+    four = model.sketch(commission, 4)
     assert four is not None
     assert four.shape == (4, SIZE**2)
     assert len(four.unique(dim=0)) > 1
     # a candidate's is its own, however many there are
-    assert torch.equal(model.sketch("a red fox", RNG, 2), four[:2])
+    assert torch.equal(model.sketch(commission, 2), four[:2])
     assert torch.equal(four[:1], model.encode(model.sketches.draw("a red fox", RNG)))
-    assert model.sketch(" ", RNG) is None
+    assert model.sketch(asked((" ", 1.0))) is None
 
 
 def test_what_is_painted_depends_on_the_sketch() -> None:

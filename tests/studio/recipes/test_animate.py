@@ -88,6 +88,12 @@ def test_the_picture_of_a_frame():
     assert (second.init_image, second.strength) == (None, 0.6)
     denoised = recipe_with(search, {"of.method": "diffusion"}).picture(1, "an owl")
     assert (denoised.strength, denoised.iterations, denoised.start) == (0.5, 10, "auto")
+    usual = recipe_with(search, {"of.method": "diffusion"}).model_copy(update={"strength": None})
+    assert usual.picture(1, "an owl").strength == 0.7
+    # shapes stay: all frames are painted after the first one's drawing, or the one that is named
+    assert denoised.drawing_seed == recipe.all_seeds()[0]
+    named = recipe_with(search, {"of.method": "diffusion", "of.drawing_seed": "3"})
+    assert named.picture(1, "an owl").drawing_seed == 3
 
 
 def test_until_a_frame_nothing_later_counts():

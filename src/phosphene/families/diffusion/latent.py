@@ -31,6 +31,7 @@ from phosphene.nn.guidance import terms_of
 from phosphene.nn.sketching import Book, Sketches
 
 STEPS, GUIDANCE_SCALE, SAMPLER = 12, 3.0, "euler"
+SHAPES_KEPT = 2  # the exponent of strength by which a start's shapes give way; chosen by looking
 
 
 class LatentDiffusion(nn.Module):
@@ -82,7 +83,7 @@ class LatentDiffusion(nn.Module):
         """Paint one picture; see `core.protocols.Illustrator`."""
         self.check(commission)
         sampling = self._sampling(commission)
-        terms, unsaid = self._read(commission, rng)
+        terms, unsaid = self._read(commission)
         for moment in sample(self.flow, terms, unsaid, rng, sampling):
             if moment.index < moment.total - 1:
                 # two in three seconds would go into pictures at which nobody looks
@@ -94,31 +95,37 @@ class LatentDiffusion(nn.Module):
     def told(self, commission: Commission) -> "Listener":
         """The denoiser that leads to what is asked for."""
         self.check(commission)
-        terms, unsaid = self._read(commission, None)
+        terms, unsaid = self._read(commission)
         return Listener(self, terms, unsaid, commission.guidance_scale)
 
     def read(self, prompt: str) -> Words:
         """What the network is told of a prompt."""
         return read(self.text, [prompt], self.flow.config.text_length)
 
-    def _read(self, commission: Commission, rng: Rng | None) -> tuple[list[Term], Words]:
+    def _read(self, commission: Commission) -> tuple[list[Term], Words]:
         """What it is told, and what it is told of nothing: both with the same sketch."""
-        sketch = self.sketch(commission.prompt, rng)
+        sketch = self.sketch(commission)
         told = [
             Term(self.read(text)._replace(sketch=sketch), weight)
             for text, weight in terms_of(commission.spans)
         ]
         return told, self.read(commission.negative_prompt)._replace(sketch=sketch)
 
-    def sketch(self, prompt: str, rng: Rng | None) -> Float[Tensor, "1 d h w"] | None:
-        """Normalised codes of the drawing that it paints a prompt after, if it does.
+    def sketch(self, commission: Commission) -> Float[Tensor, "1 d h w"] | None:
+        """Normalised codes of what it paints after, if it does.
 
-        Args:
-            rng: Whose seed chooses it; the nearest one without.
+        That is a drawing of what the words name. A picture to start from lends it its shapes: the
+        less, the stronger it is painted over, by codes between both.
         """
-        if self.sketches is None or not prompt.strip():
+        if self.sketches is None:
             return None
-        return self.encode(self.sketches.draw(prompt, rng))
+        start = None if commission.init is None else self.encode(commission.init)
+        if not commission.prompt.strip():
+            return start
+        drawing = self.encode(self.sketches.of(commission, commission.drawing))
+        if start is None or commission.mask is not None:
+            return drawing
+        return torch.lerp(start, drawing, commission.strength**SHAPES_KEPT)
 
     @torch.no_grad()
     def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:

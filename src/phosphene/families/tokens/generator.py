@@ -100,7 +100,7 @@ class TokenPainter(nn.Module):
         size, known = self.network.config.grid_size, self._known(commission)
         choice = commission.choice or CHOICE
         count = choice.num_candidates
-        sketch = self.sketch(commission.prompt, rng, count)
+        sketch = self.sketch(commission, count)
         terms = [
             Term(_repeated(self.read(prompt), count, sketch), weight)
             for prompt, weight in terms_of(commission.spans)
@@ -120,13 +120,16 @@ class TokenPainter(nn.Module):
         """What the network is told of a prompt."""
         return read(self.text, [prompt], self.network.config.text_length)
 
-    def sketch(self, prompt: str, rng: Rng, count: int = 1) -> Int[Tensor, "b n"] | None:
+    def sketch(self, commission: Commission, count: int = 1) -> Int[Tensor, "b n"] | None:
         """Tokens of the drawings that candidates are painted after, each its own, if they are."""
-        if self.sketches is None or not prompt.strip():
+        if self.sketches is None or not commission.prompt.strip():
             return None
-        # the first candidate paints what other models paint of the same seed
-        seeds = [rng, *(rng.fork("candidates").fork(i) for i in range(1, count))]
-        return torch.cat([self.encode(self.sketches.draw(prompt, seed)) for seed in seeds])
+        rng, drawn = commission.drawing, []
+        for number in range(count):
+            # the first one has what other models paint after with the same seed
+            own = rng.fork("candidate").fork(number) if rng and number else rng
+            drawn.append(self.encode(self.sketches.of(commission, own)))
+        return torch.cat(drawn)
 
     @torch.no_grad()
     def encode(self, images: Images) -> Int[Tensor, "b n"]:

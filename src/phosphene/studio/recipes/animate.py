@@ -19,6 +19,8 @@ from phosphene.studio.recipes.curves import (
 from phosphene.studio.recipes.fields import demand_room
 from phosphene.studio.recipes.imagine import Imagine, Zoom
 
+# chosen by looking: below, a diffusion changes grounds too little, and its colours run away
+STRENGTH, STRENGTH_OF_SEARCHES = "0.7", "0.4"
 NOT_OF_FRAMES = {  # fields of a picture that a film has instead
     "video": "the film is the animation's own: say video",
     "save_every": "each frame is kept as it is finished: say keep_frames",
@@ -67,10 +69,11 @@ class Animate(Painting):
     shift_y: Annotated[Curve, AfterValidator(within(-4096, 4096))] = Field(
         "0", description="px that it moves down, the same way"
     )
-    strength: Annotated[Curve, AfterValidator(within(0, 1, above=True))] = Field(
-        "0.4",
+    strength: Annotated[Curve, AfterValidator(within(0, 1, above=True))] | None = Field(
+        None,
         description="how much of the moved frame is painted over, the same way: 1 = all; of "
-        "vqgan-clip, the share of its iterations",
+        f"vqgan-clip, the share of its iterations; none = {STRENGTH}, of vqgan-clip "
+        f"{STRENGTH_OF_SEARCHES}",
     )
     video: Literal["mp4", "gif"] | None = Field("mp4", description="the film; none = a strip alone")
     fps: int = Field(12, ge=1, le=60, description="frames a second of the film")
@@ -143,6 +146,11 @@ class Animate(Painting):
             shift_y=value_at(self.shift_y, frame),
         )
 
+    def _drawing_seed(self) -> int:
+        """Of frame 0."""
+        own = self.of.drawing_seed
+        return self.all_seeds()[0] if own is None else own
+
     def picture(self, frame: int, prompt: str) -> Imagine:
         """The recipe of a frame; all but the first start from a picture that no file holds.
 
@@ -151,20 +159,23 @@ class Animate(Painting):
         """
         if frame == 0:
             return self.of.model_copy(update={"prompt": self.words_at(0)})
-        strength = value_at(self.strength, frame)
+        searches = self.of.chosen_method == "vqgan-clip"
+        usual = STRENGTH_OF_SEARCHES if searches else STRENGTH
+        strength = value_at(self.strength or usual, frame)
         own: dict[str, Any] = {
             "prompt": prompt,
             "alternatives": "none",
             "seed": self.all_seeds()[frame],
             "init_image": None,
         }
-        if self.of.chosen_method == "vqgan-clip":
+        if searches:
             iterations = self.of.iterations
             assert iterations is not None  # the recipe is complete
             share = max(1, round(strength * iterations))
             own |= {"start": "image", "iterations": share, "story_every": None}
         else:
-            own |= {"strength": strength}
+            # shapes stay from frame to frame
+            own |= {"strength": strength, "drawing_seed": self._drawing_seed()}
         return self.of.model_copy(update=own)
 
     def until(self, frame: int) -> Self:

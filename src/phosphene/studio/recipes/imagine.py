@@ -36,7 +36,10 @@ OWN_MODELS: dict[str, str] = {  # of the methods
     "vqgan-clip": "emoji-vqgan",
     "gan-clip": "emoji-biggan",
 }
-OF_DENOISERS = ("negative_prompt", "guidance_scale", "sampler", "strength", "mask")
+OF_DENOISERS = (
+    *("negative_prompt", "guidance_scale", "sampler", "strength", "mask"),
+    "drawing_seed",
+)
 OF_TOKENS = ("temperature", "top_k", "top_p", "num_candidates")  # besides some of the others
 OF_STEERED_DENOISERS = ("push", "rounds", "symmetry")
 OF_OPTIMISERS = ("optimiser", "learning_rate", "repaint_every", "start", "drafter", "zoom")
@@ -168,6 +171,11 @@ class Imagine(Painting):
     height: Side | None = Field(None, description="px; none = the model's own")
     seed: Seed | None = Field(
         None, description="fixes the picture; none = one is drawn and written down"
+    )
+    drawing_seed: Seed | None = Field(
+        None,
+        description="of models that paint after a plain drawing: whose drawing it is, so that "
+        "other seeds keep its shapes; none = the picture's own",
     )
     count: int = Field(
         1, ge=1, le=MAX_PICTURES, description="pictures; the i-th is the sole picture of seed + i"
