@@ -49,7 +49,8 @@ def plain_step(through_denoiser: bool) -> Callable[[], object]:
     def denoised(x: Tensor) -> Tensor:
         sigma = torch.full((1,), SIGMA)
         said, away = (model.flow(x, sigma, each) for each in (words, unsaid))
-        return x - SIGMA * (away + told.scale * (said - away))
+        x0: Tensor = x - SIGMA * (away + told.scale * (said - away))
+        return x0
 
     def look(x0: Tensor) -> Tensor:
         image, views = model.paint(x0), []
@@ -63,18 +64,19 @@ def plain_step(through_denoiser: bool) -> Callable[[], object]:
             )
             views.append(cut + NOISE * torch.randn_like(cut))
         seen = perceptor.encode_image(torch.cat(views))
-        return (seen - target).norm(dim=1).div(2).arcsin().pow(2).mul(2).mean()
+        loss: Tensor = (seen - target).norm(dim=1).div(2).arcsin().pow(2).mul(2).mean()
+        return loss
 
     def iterate() -> None:
         leaf = noised.clone().requires_grad_()
         if through_denoiser:
             x0 = denoised(leaf)
-            look(x0).backward()
+            torch.autograd.backward(look(x0))
             gradient = leaf.grad
         else:
             with torch.no_grad():
                 x0 = denoised(leaf)
-            look(x0.requires_grad_()).backward()
+            torch.autograd.backward(look(x0.requires_grad_()))
             gradient = x0.grad
         assert gradient is not None
         pushed = x0.detach() - PUSH * SIGMA * gradient / gradient.square().mean().sqrt()
@@ -85,7 +87,8 @@ def plain_step(through_denoiser: bool) -> Callable[[], object]:
 
 def our_step() -> Callable[[], object]:
     """A step of the recipe, as `phosphene imagine` makes it; begins anew at the end."""
-    recipe = Imagine(prompt=PROMPT, method="guided-diffusion", seed=0)
+    asked = {"prompt": PROMPT, "method": "guided-diffusion", "seed": 0}
+    recipe = Imagine.model_validate(asked)
     stage = set_stage(recipe, Zoo(home()), "cpu").of_picture(0)
 
     def begun() -> Any:
