@@ -8,7 +8,8 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import LatentDiffusionConfig, read, stacked
-from tests.families.diffusion.toys import SHOWN, TINY, flow, say
+from tests.families.diffusion.toys import TINY, flow, say
+from tests.sketchbook import SHOWN
 from tests.reader import Reader
 
 
