@@ -45,3 +45,16 @@ def test_guidance_is_the_formula(c, d, weight, u, scale) -> None:
 
 def test_without_anything_to_leave_it_is_what_is_said() -> None:
     assert led([torch.ones(2)], [1.0], None, 7.0).tolist() == [1, 1]
+
+
+def test_each_part_is_told_its_own_and_the_rest_the_whole() -> None:
+    """A place that is in two parts takes their mean; one half in a part, half of each."""
+    whole, one, other = (torch.full((1, 1, 2, 2), x) for x in (1.0, 10.0, 100.0))
+    first = torch.tensor([[[[1.0, 0.0], [0.5, 1.0]]]])
+    second = torch.tensor([[[[0.0, 0.0], [0.0, 1.0]]]])
+    got = led([whole, one, other], [1.0, 1.0, 1.0], None, 1.0, [None, first, second])
+    assert got.tolist() == [[[[10.0, 1.0], [5.5, 55.0]]]]
+    away = torch.zeros(1, 1, 2, 2)
+    torch.testing.assert_close(
+        led([whole, one, other], [1.0] * 3, away, 3.0, [None, first, second]), 3 * got
+    )

@@ -9,8 +9,10 @@ from phosphene.nn.layout import (
     SMALL,
     THIRD,
     TINY,
+    Manner,
     Thing,
     read_layout,
+    read_manner,
 )
 
 
@@ -99,3 +101,19 @@ def test_nothing_stands_outside_or_over_another(text) -> None:
         for other in boxes[:i]:
             apart = right <= other[0] or other[1] <= left or bottom <= other[2] or other[3] <= top
             assert apart
+
+
+@pytest.mark.parametrize(
+    ("text", "things", "before", "after"),
+    [
+        ("a fox and an owl", "a fox and an owl", "", ""),
+        ("a sketch of a fox and an owl", "a fox and an owl", "a sketch of ", ""),
+        ("an oil painting of a fox", "a fox", "an oil painting of ", ""),
+        ("a cup of tea next to a book", "a cup of tea next to a book", "", ""),
+        ("a fox and an owl, stained glass", "a fox and an owl", "", ", stained glass"),
+        ("a fox, an owl and a bee", "a fox, an owl and a bee", "", ""),
+        ("a fox in the style of pop art", "a fox", "", " in the style of pop art"),
+    ],
+)
+def test_the_manner_is_of_all_things(text, things, before, after) -> None:
+    assert read_manner(text) == (things, Manner(before, after))

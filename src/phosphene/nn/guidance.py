@@ -36,8 +36,21 @@ def led(
     weights: Sequence[float],
     unsaid: Float[Tensor, "..."] | None,
     scale: float,
+    shares: Sequence[Float[Tensor, "..."] | None] | None = None,
 ) -> Float[Tensor, "..."]:
-    """u + s (c - u), where c is the weighted sum of `said`; c where `unsaid` is None."""
-    pairs = zip(weights, said, strict=True)
-    towards = torch.stack([weight * each for weight, each in pairs]).sum(dim=0)
+    """u + s (c - u), where c is the weighted sum of `said`; c where `unsaid` is None.
+
+    Args:
+        shares: Of each of `said`, the share of each place, 0 to 1, in which it alone is said; None
+            says it wherever nothing else is. Words of several things would all speak everywhere,
+            and a colour stray to its neighbour.
+    """
+    shares = [None] * len(said) if shares is None else shares
+    pairs = [(w * c, share) for w, c, share in zip(weights, said, shares, strict=True)]
+    towards = torch.stack([each for each, share in pairs if share is None]).sum(dim=0)
+    parts = [(share, each) for each, share in pairs if share is not None]
+    if parts:
+        covered = torch.stack([share for share, _ in parts]).sum(dim=0)
+        inside = torch.stack([share * each for share, each in parts]).sum(dim=0)
+        towards = towards * (1 - covered.clamp(max=1)) + inside / covered.clamp(min=1)
     return towards if unsaid is None else unsaid + scale * (towards - unsaid)

@@ -10,6 +10,13 @@ from typing import NamedTuple
 FULL, HALF, THIRD, ASIDE, SMALL, TINY = 0.92, 0.46, 0.3, 0.5, 0.42, 0.35
 
 
+class Manner(NamedTuple):
+    """What a phrase says of all its things: in front of the first, and after the last."""
+
+    before: str = ""
+    after: str = ""
+
+
 class Thing(NamedTuple):
     """What is to be seen in a square: its side and centre are shares of the picture."""
 
@@ -56,6 +63,24 @@ SIZES = (
     (re.compile(r"\b(?:tiny|very small)\b", re.IGNORECASE), TINY),
     (re.compile(r"\bsmall\b", re.IGNORECASE), SMALL),
 )
+
+
+MEDIUM = re.compile(
+    r"(?:an? |the )?(?:[\w-]+ ){0,3}?(?:painting|drawing|sketch|watercolou?r|picture"
+    r"|photo(?:graph)?|mosaic|window|sign|sticker) of ",
+    re.IGNORECASE,
+)
+STYLE = re.compile(r"(?:, (?!an? |the |and )[^,]+| in the style of [^,]+)$", re.IGNORECASE)
+
+
+def read_manner(text: str) -> tuple[str, Manner]:
+    """A phrase without what it says of all its things, and that: "a sketch of a fox and an owl"."""
+    found = MEDIUM.match(text)
+    before = found.group() if found else ""
+    text = text[len(before) :]
+    found = STYLE.search(text)
+    after = found.group() if found else ""
+    return text[: len(text) - len(after)], Manner(before, after)
 
 
 def read_layout(text: str) -> tuple[Thing, ...]:

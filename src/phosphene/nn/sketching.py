@@ -7,7 +7,7 @@ thing are taken is the seed's choice, so that one prompt has many pictures.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -18,8 +18,8 @@ from phosphene.core.images import Images, resize
 from phosphene.core.latent import Latent, Space
 from phosphene.core.protocols import Autoencoder, Commission
 from phosphene.core.rng import Rng
-from phosphene.nn.insertion import inserted
-from phosphene.nn.layout import FULL, Thing, read_layout
+from phosphene.nn.insertion import Share, ground, inserted
+from phosphene.nn.layout import FULL, Manner, Thing, read_layout, read_manner
 
 TEMPERATURE = 0.02  # of the cosine of names: seeds differ in the drawings that they take
 PHRASES = " | "
@@ -40,6 +40,24 @@ class Book(Protocol):
     ) -> Int[Tensor, "b n"]: ...
 
 
+class Region(NamedTuple):
+    """Where one of several things is drawn, and what is said of it alone."""
+
+    words: str
+    share: Share
+
+    def pooled(self, size: int, most: float = 1.0) -> "Region":
+        """The region in places of a grid, of which it has at most such a share."""
+        return self._replace(share=most * F.adaptive_max_pool2d(self.share, size))
+
+
+class Drawing(NamedTuple):
+    """A drawing of what words name; regions are none where it is one thing."""
+
+    images: Images
+    regions: tuple[Region, ...] = ()
+
+
 class Sketches:
     """Draws what a prompt names.
 
@@ -52,20 +70,22 @@ class Sketches:
     def __init__(self, book: Book, autoencoder: Autoencoder, embed: Embed, side: int) -> None:
         self.book, self.autoencoder, self.embed, self.side = book, autoencoder, embed, side
 
-    def layout(self, prompt: str) -> tuple[Thing, ...]:
-        """What is drawn where: of the first phrase, since the others say how it looks."""
+    def layout(self, prompt: str) -> tuple[tuple[Thing, ...], Manner]:
+        """What is drawn where, of the first phrase, since the others say how it looks; and how."""
         first, *_ = prompt.split(PHRASES)
-        things = read_layout(first)
+        text, manner = read_manner(first.strip())
+        things = read_layout(text)
         parts = sum(self._nearest(thing.words) for thing in things) / len(things)
         # the name of one thing may have an "and" in it: knife and fork
-        return (Thing(first.strip()),) if self._nearest(first) > parts else things
+        alone = (Thing(text.strip()),)
+        return (alone if self._nearest(text) > parts else things), manner
 
     def _nearest(self, text: str) -> float:
         """Cosine of the drawing whose name is nearest to a text."""
         return float((self.book.embeddings.float() @ self._direction([text])).max())
 
-    def of(self, commission: Commission, rng: Rng | None) -> Images:
-        """The drawing that a picture is painted after, 1 3 h w: with a mask, set into its hole.
+    def of(self, commission: Commission, rng: Rng | None) -> Drawing:
+        """The drawing that a picture is painted after: with a mask, set into its hole.
 
         Args:
             rng: See `draw`.
@@ -73,10 +93,11 @@ class Sketches:
         drawing = self.draw(commission.prompt, rng)
         if commission.init is None or commission.mask is None:
             return drawing
-        return inserted(commission.init.to(drawing), commission.mask.to(drawing), drawing)
+        images = drawing.images
+        return Drawing(inserted(commission.init.to(images), commission.mask.to(images), images))
 
     @torch.no_grad()
-    def draw(self, prompt: str, rng: Rng | None = None) -> Images:
+    def draw(self, prompt: str, rng: Rng | None = None) -> Drawing:
         """A plain drawing of what a prompt names, 1 3 h w.
 
         Args:
@@ -84,7 +105,9 @@ class Sketches:
         """
         _, *looks = prompt.split(PHRASES)
         canvas = torch.full((1, 3, self.side, self.side), WHITE)
-        for number, thing in enumerate(self.layout(prompt)):
+        things, manner = self.layout(prompt)
+        regions = []
+        for number, thing in enumerate(things):
             # the name counts twice: looks are what the words are for
             wanted = self._direction([thing.words, ", ".join([thing.words, *looks])])
             seed = rng.fork(f"thing {number}") if rng else Rng((0,))
@@ -92,7 +115,13 @@ class Sketches:
             tokens = Latent(Space.TOKENS, self.book.tokens[row].long())
             drawing = self.autoencoder.decode(tokens).float().clamp(-1, 1)
             canvas = pasted(canvas.to(drawing.device), drawing, thing)
-        return canvas
+            if len(things) == 1:
+                return Drawing(canvas)
+            # its shape, black on white
+            shape = pasted(torch.full_like(canvas[:, :1], WHITE), 2 * ground(drawing) - 1, thing)
+            words = PHRASES.join([f"{manner.before}{thing.words}{manner.after}", *looks])
+            regions.append(Region(words, (shape < 0).to(canvas)))
+        return Drawing(canvas, tuple(regions))
 
     def _direction(self, texts: Sequence[str]) -> Float[Tensor, " e"]:
         return F.normalize(direction(self.embed(texts)).mean(dim=0), dim=0)

@@ -9,8 +9,8 @@ from phosphene.core.latent import Space
 from phosphene.core.rng import Rng
 from phosphene.families.diffusion.flow import LatentDiffusionConfig, read, stacked
 from tests.families.diffusion.toys import TINY, flow, say
-from tests.sketchbook import SHOWN
 from tests.reader import Reader
+from tests.sketchbook import SHOWN
 
 
 def test_diffusers_opens_its_network(tmp_path) -> None:

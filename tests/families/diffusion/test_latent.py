@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from phosphene.core.errors import CheckpointError, RecipeError
@@ -142,9 +143,9 @@ def test_what_it_is_shown_shows_and_the_seed_chooses_it() -> None:
     mute = LatentDiffusion(model.flow, model.autoencoder, Reader())
     assert not torch.equal(painted(mute, asked()), first)
     model.sketches.book.embeddings.fill_(1)  # names that are all alike leave it to the seed
-    one, other = (model.sketch(asked(drawing=Rng((seed,), "/test"))) for seed in (1, 2))
+    one, other = (model.sketch(asked(drawing=Rng((seed,), "/test"))).codes for seed in (1, 2))
     assert not torch.equal(one, other)
-    assert model.sketch(asked((" ", 1.0))) is None
+    assert model.sketch(asked((" ", 1.0))).codes is None
 
 
 def test_words_and_what_to_avoid_are_shown_the_same_sketch() -> None:
@@ -192,13 +193,13 @@ def test_a_step_at_which_nobody_looks_paints_nothing(monkeypatch) -> None:
 def test_a_start_lends_its_shapes_the_more_the_less_it_is_painted_over() -> None:
     model = LatentDiffusion(flow(**SHOWN), autoencoder(), Reader(), sketches())
     init = picture()
-    drawn = model.sketch(asked())
+    drawn = model.sketch(asked()).codes
     start = model.encode(init)
     assert drawn is not None
     for strength in (0.1, 0.5, 1.0):
-        got = model.sketch(asked(init=init, strength=strength))
+        got = model.sketch(asked(init=init, strength=strength)).codes
         torch.testing.assert_close(got, torch.lerp(start, drawn, strength**2))
-    assert torch.equal(model.sketch(asked((" ", 1.0), init=init)), start)
+    assert torch.equal(model.sketch(asked((" ", 1.0), init=init)).codes, start)
 
 
 def test_with_a_mask_the_drawing_stands_in_the_hole() -> None:
@@ -206,7 +207,28 @@ def test_with_a_mask_the_drawing_stands_in_the_hole() -> None:
     assert model.sketches is not None
     init, mask = picture(), torch.zeros(1, 1, 16, 16)
     mask[..., 8:, 8:] = 1
-    got = model.sketch(asked(init=init, mask=mask, strength=0.5))
-    shown = inserted(init, mask, model.sketches.draw("a red fox"))
+    got = model.sketch(asked(init=init, mask=mask, strength=0.5)).codes
+    shown = inserted(init, mask, model.sketches.draw("a red fox").images)
     assert torch.equal(got, model.encode(shown))
     assert torch.equal(shown[..., :8, :], init[..., :8, :])
+
+
+def test_each_of_two_things_is_told_its_own_words_where_it_is_drawn() -> None:
+    model = LatentDiffusion(flow(**SHOWN), autoencoder(), Reader(), sketches())
+    two = asked(("a red fox next to an owl | flat", 1.0))
+    terms, _ = model._read(two)
+    assert model.sketches is not None
+    first, second = model.sketches.draw(two.prompt).regions
+    assert (first.words, second.words) == ("a red fox | flat", "an owl | flat")
+    assert terms[0].share is None
+    for term, region in zip(terms[1:], (first, second), strict=True):
+        assert torch.equal(term.words.states, model.read(region.words).states)
+        assert term.share is not None
+        assert torch.equal(term.share, F.adaptive_max_pool2d(region.share, 4))
+    # of a start's shapes the more are kept, the less is named alone
+    init = asked(("a red fox next to an owl", 1.0), init=picture(), strength=0.5)
+    assert model._read(init)[0][1].share.max() == 0.25
+    # weights are of words of the whole; and one thing needs no part of its own
+    weighed = asked(("a ", 1.0), ("red", 2.0), (" fox next to an owl", 1.0))
+    assert all(term.share is None for term in model._read(weighed)[0])
+    assert [term.share for term in model._read(asked())[0]] == [None]

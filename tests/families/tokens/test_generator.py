@@ -1,5 +1,6 @@
 """The token painter: seeds, words, candidates, completions, what it refuses."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,9 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import Images
 from phosphene.core.protocols import Choice, Commission, Illustrator, Step
 from phosphene.core.rng import Rng
+from phosphene.families.tokens import generator
 from phosphene.families.tokens.generator import TokenPainter, build
+from phosphene.families.tokens.sampling import Term
 from tests.families.tokens.toys import (
     TINY_TOKENS,
     after_sketches,
@@ -205,14 +208,13 @@ def test_each_candidate_paints_after_its_own_sketch() -> None:
     assert model.sketches is not None
     model.sketches.book.embeddings.fill_(1)  # names that are all alike leave it to the seed
     commission = asked(drawing=RNG)
-    four = model.sketch(commission, 4)
-    assert four is not None
-    assert four.shape == (4, SIZE**2)
-    assert len(four.unique(dim=0)) > 1
+    four = [drawing.images for drawing in model._drawn(commission, 4)]
+    assert len(torch.cat(four).unique(dim=0)) > 1
     # a candidate's is its own, however many there are
-    assert torch.equal(model.sketch(commission, 2), four[:2])
-    assert torch.equal(four[:1], model.encode(model.sketches.draw("a red fox", RNG)))
-    assert model.sketch(asked((" ", 1.0))) is None
+    for drawing, image in zip(model._drawn(commission, 2), four[:2], strict=True):
+        assert torch.equal(drawing.images, image)
+    assert torch.equal(four[0], model.sketches.draw("a red fox", RNG).images)
+    assert model._drawn(asked((" ", 1.0)), 1) == []
 
 
 def test_what_is_painted_depends_on_the_sketch() -> None:
@@ -240,3 +242,22 @@ def test_rows_at_which_nobody_looks_are_not_decoded(monkeypatch) -> None:
     assert len(decoded) == 1
     assert steps[0].images is steps[0].images
     assert len(decoded) == 2
+
+
+def test_each_of_two_things_is_told_its_own_words_where_it_is_drawn(monkeypatch) -> None:
+    model = after_sketches()
+    assert model.sketches is not None
+    told: list[Sequence[Term]] = []
+    monkeypatch.setattr(generator, "draw", lambda _, terms, *rest: told.append(terms) or iter(()))
+    whole = ("a red fox next to an owl", 1.0)
+    weighed = (("a red fox ", 2.0), ("next to an owl", 1.0))
+    for spans in ((whole,), weighed, (("a red fox", 1.0),)):
+        with pytest.raises(UnboundLocalError):  # nothing is drawn
+            painted(model, asked(*spans))
+    both, weights, alone = told
+    assert both[0].shares is None
+    for term, region in zip(both[1:], model.sketches.draw(whole[0]).regions, strict=True):
+        assert term.shares is not None
+        assert torch.equal(term.shares, region.pooled(SIZE).share.flatten(1))
+        assert torch.equal(term.words.states, model.read(region.words).states)
+    assert {term.shares for term in (*weights, *alone)} == {None}  # weights are of the whole

@@ -159,6 +159,20 @@ def test_guidance_is_the_formula(scale, weight) -> None:
     assert network.rows_asked == (weight != 1) + (weight != 0) + (scale != 1)
 
 
+def test_a_part_is_told_its_own_words_alone() -> None:
+    """Everywhere it is as if only those were said, nowhere as if they were not; row by row."""
+    network, u = transformer(), numbers(SEEDS, COUNT)
+    sampling = Sampling(choice=FREE, guidance_scale=3.0)
+    whole, part = told("fox", "fox"), told("owl", "owl")
+    shares = torch.tensor([[1.0], [0.0]]).expand(2, COUNT)
+    terms = [Term(whole), Term(part, 1.0, shares)]
+    *_, got = draw(network, terms, told("", ""), u, sampling)
+    *_, foxes = draw(network, [Term(whole)], told("", ""), u, sampling)
+    *_, owls = draw(network, [Term(part)], told("", ""), u, sampling)
+    assert torch.equal(got, torch.stack([owls[0], foxes[1]]))
+    assert not torch.equal(foxes, owls)
+
+
 def test_it_comes_row_by_row() -> None:
     got = drawn(transformer(), ["fox", "owl"], numbers(SEEDS, COUNT), Sampling(choice=FREE))
     assert [tokens.shape for tokens in got] == [(2, SIZE * (row + 1)) for row in range(SIZE)]

@@ -7,7 +7,7 @@ the codes are those of a VQGAN before its codebook, and the path is a straight o
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,10 +28,17 @@ from phosphene.families.diffusion.flow import (
 )
 from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guided, sample
 from phosphene.nn.guidance import terms_of
-from phosphene.nn.sketching import Book, Sketches
+from phosphene.nn.sketching import Book, Region, Sketches
 
 STEPS, GUIDANCE_SCALE, SAMPLER = 12, 3.0, "euler"
 SHAPES_KEPT = 2  # the exponent of strength by which a start's shapes give way; chosen by looking
+
+
+class Sketch(NamedTuple):
+    """Normalised codes that are painted after, and where of several things each alone is named."""
+
+    codes: Float[Tensor, "1 d h w"] | None = None
+    regions: tuple[Region, ...] = ()
 
 
 class LatentDiffusion(nn.Module):
@@ -104,28 +111,31 @@ class LatentDiffusion(nn.Module):
 
     def _read(self, commission: Commission) -> tuple[list[Term], Words]:
         """What it is told, and what it is told of nothing: both with the same sketch."""
-        sketch = self.sketch(commission)
-        told = [
-            Term(self.read(text)._replace(sketch=sketch), weight)
-            for text, weight in terms_of(commission.spans)
-        ]
-        return told, self.read(commission.negative_prompt)._replace(sketch=sketch)
+        sketch, parts = self.sketch(commission)
+        told = [Term(self.read(text), weight) for text, weight in terms_of(commission.spans)]
+        if len(told) == 1:  # weights are of words of the whole
+            told += [Term(self.read(region.words), share=region.share) for region in parts]
+        terms = [term._replace(words=term.words._replace(sketch=sketch)) for term in told]
+        return terms, self.read(commission.negative_prompt)._replace(sketch=sketch)
 
-    def sketch(self, commission: Commission) -> Float[Tensor, "1 d h w"] | None:
-        """Normalised codes of what it paints after, if it does.
+    def sketch(self, commission: Commission) -> Sketch:
+        """What it paints after, if it does.
 
         That is a drawing of what the words name. A picture to start from lends it its shapes: the
         less, the stronger it is painted over, by codes between both.
         """
         if self.sketches is None:
-            return None
+            return Sketch()
         start = None if commission.init is None else self.encode(commission.init)
         if not commission.prompt.strip():
-            return start
-        drawing = self.encode(self.sketches.of(commission, commission.drawing))
-        if start is None or commission.mask is not None:
-            return drawing
-        return torch.lerp(start, drawing, commission.strength**SHAPES_KEPT)
+            return Sketch(start)
+        drawing = self.sketches.of(commission, commission.drawing)
+        codes, size = self.encode(drawing.images), self.flow.config.latent_size
+        kept = start is not None and commission.mask is None
+        share = commission.strength**SHAPES_KEPT if kept else 1.0
+        if start is not None and kept:
+            codes = torch.lerp(start, codes, share)
+        return Sketch(codes, tuple(region.pooled(size, share) for region in drawing.regions))
 
     @torch.no_grad()
     def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:

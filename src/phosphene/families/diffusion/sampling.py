@@ -53,10 +53,11 @@ class Sampling:
 
 
 class Term(NamedTuple):
-    """Some words, and what they count."""
+    """Some words, and what they count: everywhere, or within their share of each place."""
 
     words: Words
     weight: float = 1.0
+    share: Float[Tensor, "1 1 h w"] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,4 +119,5 @@ def guided(
     times = torch.full((len(x) * len(told),), sigma, device=x.device)
     velocities = flow(x.repeat(len(told), 1, 1, 1), times, words).chunk(len(told))
     towards, away = velocities[: len(asked)], None if scale == 1 else velocities[-1]
-    return led(towards, [term.weight for term in asked], away, scale)
+    weights, shares = [term.weight for term in asked], [term.share for term in asked]
+    return led(towards, weights, away, scale, shares)

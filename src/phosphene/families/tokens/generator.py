@@ -9,7 +9,7 @@ with a mask all is kept that the mask does not touch. What is drawn knows what i
 left of it only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -40,7 +40,7 @@ from phosphene.families.tokens.transformer import (
     read,
 )
 from phosphene.nn.guidance import terms_of
-from phosphene.nn.sketching import Book, Sketches
+from phosphene.nn.sketching import Book, Drawing, Sketches
 
 GUIDANCE_SCALE = 3.0
 CHOICE = Choice(temperature=1.0, top_k=256, top_p=0.95, num_candidates=4)
@@ -97,14 +97,17 @@ class TokenPainter(nn.Module):
         While rows arrive the first candidate is shown; the last step shows the best one.
         """
         self.check(commission)
-        size, known = self.network.config.grid_size, self._known(commission)
+        known = self._known(commission)
         choice = commission.choice or CHOICE
         count = choice.num_candidates
-        sketch = self.sketch(commission, count)
+        drawn, size = self._drawn(commission, count), self.network.config.grid_size
+        sketch = torch.cat([self.encode(each.images) for each in drawn]) if drawn else None
         terms = [
             Term(_repeated(self.read(prompt), count, sketch), weight)
             for prompt, weight in terms_of(commission.spans)
         ]
+        if len(terms) == 1:  # weights are of words of the whole
+            terms += _parts(drawn, size, lambda words: _repeated(self.read(words), count, sketch))
         unsaid = _repeated(self.read(commission.negative_prompt), count, sketch)
         u = numbers(rng, size**2, count).to(unsaid.states.device)
         sampling = Sampling(choice=choice, guidance_scale=commission.guidance_scale, known=known)
@@ -120,16 +123,16 @@ class TokenPainter(nn.Module):
         """What the network is told of a prompt."""
         return read(self.text, [prompt], self.network.config.text_length)
 
-    def sketch(self, commission: Commission, count: int = 1) -> Int[Tensor, "b n"] | None:
-        """Tokens of the drawings that candidates are painted after, each its own, if they are."""
+    def _drawn(self, commission: Commission, count: int) -> list[Drawing]:
+        """The drawings that candidates are painted after, each its own, if they are."""
         if self.sketches is None or not commission.prompt.strip():
-            return None
+            return []
         rng, drawn = commission.drawing, []
         for number in range(count):
             # the first one has what other models paint after with the same seed
             own = rng.fork("candidate").fork(number) if rng and number else rng
-            drawn.append(self.encode(self.sketches.of(commission, own)))
-        return torch.cat(drawn)
+            drawn.append(self.sketches.of(commission, own))
+        return drawn
 
     @torch.no_grad()
     def encode(self, images: Images) -> Int[Tensor, "b n"]:
@@ -177,6 +180,13 @@ class TokenPainter(nn.Module):
             "distance": float(distances[best]),
             "mean_distance": float(distances.mean()),
         }
+
+
+def _parts(drawn: Sequence[Drawing], size: int, read: Callable[[str], Words]) -> Iterator[Term]:
+    """Words of each of several things, where candidates have it drawn."""
+    for each in zip(*(drawing.regions for drawing in drawn), strict=True):
+        shares = torch.cat([region.pooled(size).share.flatten(1) for region in each])
+        yield Term(read(each[0].words), 1.0, shares)
 
 
 def _repeated(words: Words, count: int, sketch: Int[Tensor, "b n"] | None) -> Words:

@@ -25,10 +25,11 @@ from phosphene.nn.guidance import led
 
 
 class Term(NamedTuple):
-    """Some words, and what they count."""
+    """Some words, and what they count: everywhere, or within their share of each place."""
 
     words: Words
     weight: float = 1.0
+    shares: Float[Tensor, "b n"] | None = None
 
 
 class Known(NamedTuple):
@@ -118,7 +119,8 @@ def draw(
         if anew[place]:
             said = logits.chunk(len(told))
             away = said[-1] if len(told) > len(asked) else None
-            steered = led(said[: len(asked)], weights, away, sampling.guidance_scale)
+            here = [None if t.shares is None else t.shares[:, place, None] for t in asked]
+            steered = led(said[: len(asked)], weights, away, sampling.guidance_scale, here)
             new = picked(probabilities(steered, sampling.choice), u[:, place])
         tokens = torch.cat([tokens, new[:, None]], dim=1)
         if (place + 1) % size == 0 and place + 1 < stop:
