@@ -75,10 +75,13 @@ class Sketches:
         first, *_ = prompt.split(PHRASES)
         text, manner = read_manner(first.strip())
         things = read_layout(text)
+        if len(things) == 1:
+            return read_layout(first), Manner()
         parts = sum(self._nearest(thing.words) for thing in things) / len(things)
         # the name of one thing may have an "and" in it: knife and fork
-        alone = (Thing(text.strip()),)
-        return (alone if self._nearest(text) > parts else things), manner
+        if self._nearest(first) > parts:
+            return (Thing(first.strip()),), Manner()
+        return things, manner
 
     def _nearest(self, text: str) -> float:
         """Cosine of the drawing whose name is nearest to a text."""
