@@ -1,7 +1,7 @@
 """Judge text-to-image methods on docs/hundred.toml: `python docs/judge.py DATA FOLDER METHOD...`
 
-For each METHOD (`diffusion`, `vqgan-clip`, ..., or `diffusion:MODEL`) paints the hundred prompts
-with two seeds into FOLDER, and says
+For each METHOD (`diffusion`, `diffusion:MODEL`, `vqgan-clip,start=draft`, ...) paints the hundred
+prompts with two seeds into FOLDER, and says
 
 - retrieval: how often the perceptor finds a picture's own prompt first, and among five, of the
   hundred; by kind of prompt;
@@ -49,8 +49,10 @@ def prompts() -> dict[str, list[str]]:
 
 def painted(words: list[str], method: str, folder: Path, zoo: Zoo) -> tuple[Tensor, float]:
     """Pictures of every prompt, all of a seed together; and seconds a picture made now."""
-    name, _, model = method.partition(":")
+    whole, *more = method.split(",")
+    name, _, model = whole.partition(":")
     fields: dict[str, Any] = {"method": name, **({"model": model} if model else {})}
+    fields |= dict(field.split("=", 1) for field in more)
     images, seconds = [], []
     for seed in SEEDS:
         for number, prompt in enumerate(words):
