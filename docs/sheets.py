@@ -1,10 +1,11 @@
-"""Paint sheets of the docs: `python docs/sheets.py [blank] [styles] [prompts] [words] [methods]`.
+"""Paint sheets of the docs: `python docs/sheets.py [blank] [styles] [prompts] [words] [tokens] [methods]`.
 
 Of docs/families/vqgan.md: styles: eight subjects (columns), plain and in six styles (rows), by
 VQGAN+CLIP, and a table of what each style word changed; blank: twelve things from nothing, without
 sketches, two seeds; prompts: the fifty of docs/prompts.txt.
-Of docs/families/diffusion.md: words: the eight subjects, and what words make of them. Of
-docs/tour.md: methods: the same prompts by diffusion, VQGAN+CLIP and guided diffusion.
+Of docs/families/diffusion.md and tokens.md: words, tokens: the eight subjects, and what words make
+of them. Of docs/tour.md: methods: the same prompts by diffusion, image tokens, VQGAN+CLIP and
+guided diffusion.
 """
 
 import sys
@@ -143,24 +144,29 @@ def prompts() -> None:
             sys.stdout.flush()
 
 
-def words() -> None:
-    """Paint what words make of things by diffusion, and each thing by four seeds."""
+def words(method: str = "diffusion") -> None:
+    """Paint what words make of things, and each thing by three seeds."""
     rows = [
-        [paint(form.format(subject), seed, method="diffusion") for subject in SUBJECTS]
+        [paint(form.format(subject), seed, method=method) for subject in SUBJECTS]
         for seed, form in (*((SEED + i, "{}") for i in range(3)), *((SEED, form) for form in FORMS))
     ]
     names = [f"seed {SEED + i}" for i in range(3)] + [form.format("…") for form in FORMS]
-    labelled(rows, names, SUBJECTS).save(PICTURES / "diffusion-sheet.png", optimize=True)
+    labelled(rows, names, SUBJECTS).save(PICTURES / f"{method}-sheet.png", optimize=True)
+
+
+def tokens() -> None:
+    """Paint the same by image tokens."""
+    words("tokens")
 
 
 def methods() -> None:
     """Paint the same prompts by each method, the same seed."""
-    ways = ("diffusion", "vqgan-clip", "guided-diffusion")
+    ways = ("diffusion", "tokens", "vqgan-clip", "guided-diffusion")
     rows = [[paint(prompt, method=way) for prompt in BESIDE] for way in ways]
     labelled(rows, ways, BESIDE).save(PICTURES / "methods.png", optimize=True)
 
 
-SHEETS = {each.__name__: each for each in (blank, styles, prompts, words, methods)}
+SHEETS = {each.__name__: each for each in (blank, styles, prompts, words, tokens, methods)}
 
 if __name__ == "__main__":
     for name in sys.argv[1:] or SHEETS:

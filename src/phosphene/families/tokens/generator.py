@@ -42,8 +42,9 @@ from phosphene.families.tokens.transformer import (
 from phosphene.nn.guidance import terms_of
 from phosphene.nn.sketching import Book, Drawing, Sketches
 
-GUIDANCE_SCALE = 3.0
-CHOICE = Choice(temperature=1.0, top_k=256, top_p=0.95, num_candidates=4)
+# chosen by looking: more guidance spreads a colour over the ground
+GUIDANCE_SCALE = 1.5
+CHOICE = Choice(temperature=0.7, top_k=256, top_p=0.95, num_candidates=4)
 MOST_CANDIDATES = 64
 PAPER = 1.0  # what is shown where nothing is drawn yet: white
 
