@@ -1,4 +1,4 @@
-"""Paint sheets of the docs: `python docs/sheets.py [blank] [styles] [prompts] [words] [tokens] [methods]`.
+"""Paint sheets of the docs: `python docs/sheets.py [NAME...]`, all of them without a name.
 
 Of docs/families/vqgan.md: styles: eight subjects (columns), plain and in six styles (rows), by
 VQGAN+CLIP, and a table of what each style word changed; blank: twelve things from nothing, without
