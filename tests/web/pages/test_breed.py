@@ -80,8 +80,8 @@ def test_the_address_names_the_grid(tmp_path, monkeypatch):
         assert (recipe.share, recipe.children) == (0.25, 5)
         finish(studio, take(studio), hang(studio, picture("child")))
         await user.open(f"/breed?job={job.id}")  # as the queue would name it
+        assert "child 1" in tiles(user)  # the page comes whole
         await user.should_see("Done in")
-        assert "child 1" in tiles(user)
         await user.open("/breed?job=none")
         await user.should_see("No job 'none'")
         await user.open(f"/breed?model={MODEL}&parents=/etc/x.png")

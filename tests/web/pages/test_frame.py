@@ -1,10 +1,13 @@
 """Around each page: the way to the others, light and dark, names for what is only drawn."""
 
+import time
+
 import pytest
 from nicegui import ui
 
 from phosphene.web.pages.frame import STYLE
 from phosphene.web.pages.places import PLACES
+from phosphene.web.pages.shelf import dreamers
 from tests.web.pages.visitor import visit
 
 SHOWN = [path for path, place in PLACES.items() if place.title]
@@ -20,6 +23,20 @@ def test_the_navigation_knows_where_it_is(tmp_path, monkeypatch, path):
         assert here.props["href"] == path
         for button in user.find(kind=ui.button).elements:
             assert button.text or button.props.get("aria-label"), button
+
+    visit(tmp_path, monkeypatch, what)
+
+
+def test_on_a_loaded_machine_a_page_comes_late(tmp_path, monkeypatch):
+    def slowly(home):
+        time.sleep(3.2)  # longer than NiceGUI waits by itself
+        return dreamers(home)
+
+    monkeypatch.setattr("phosphene.web.pages.breed.dreamers", slowly)
+
+    async def what(user, studio):
+        await user.open("/breed")
+        await user.should_see("Dreams of")
 
     visit(tmp_path, monkeypatch, what)
 

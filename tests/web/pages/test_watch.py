@@ -1,8 +1,12 @@
 """A job is followed through everything that it becomes."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from phosphene.core.errors import NotFound
+from phosphene.studio.job_events import read_events
 from phosphene.web.pages.watch import Moment, Watch, spoken, told
 from tests.studio.studios import hang, picture, studio_in, wanted
 from tests.web.pages.visitor import finish, preview, step, take
@@ -66,3 +70,27 @@ def test_what_else_a_job_can_become(tmp_path):
 
 def test_lengths_of_time():
     assert [spoken(s) for s in (0.2, 14.4, 300, 9000)] == ["1 s", "14 s", "5 min", "2.5 h"]
+
+
+def test_looks_at_once_read_everything_once(tmp_path, monkeypatch):
+    studio = studio_in(tmp_path)
+    job = studio.jobs.submit(wanted())
+    finish(studio, take(studio), hang(studio, picture("fox")))
+
+    def slowly(*what):
+        found = read_events(*what)
+        time.sleep(0.1)  # in which another look begins
+        return found
+
+    monkeypatch.setattr("phosphene.web.pages.watch.read_events", slowly)
+    watch = Watch(studio, job.id)
+    with ThreadPoolExecutor(1) as thread:
+        look = thread.submit(watch.look)
+        while not look.done():
+            assert not watch.has_ended or watch.pictures  # never done, and nothing painted
+            time.sleep(0.001)
+    watch = Watch(studio, job.id)
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(lambda _: watch.look(), range(4))) == [False, False, False, True]
+    assert len(watch.pictures) == 1
+    studio.close()

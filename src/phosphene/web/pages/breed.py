@@ -18,7 +18,7 @@ from phosphene.web.admission import admit_recipe
 from phosphene.web.house import House
 from phosphene.web.pages.breed_form import Form
 from phosphene.web.pages.family import FamilyDialog
-from phosphene.web.pages.frame import frame, house_of, visitor_of
+from phosphene.web.pages.frame import frame, house_of, page, visitor_of
 from phosphene.web.pages.litter import Face, Litter, face_of
 from phosphene.web.pages.pieces import copy_menu, empty, sentence, tell, told_errors
 from phosphene.web.pages.plan import NUM_DREAMS, Plan, plan_from
@@ -64,7 +64,6 @@ class Farm:
                     self.stop.props("flat dense no-caps")
                 self.litter = Litter(self.pick, self.star, self.open_family)
         self.dialog = FamilyDialog(house, self.take, self._opened)
-        ui.timer(LOOK_SECONDS, self.look)
 
     def recipe(self) -> Breed:
         """What is chosen, if the studio may carry it out.
@@ -234,7 +233,7 @@ class Farm:
                 await self.look()
 
 
-@ui.page(PATH, title="Breed · phosphene")
+@page(PATH)
 async def breed_page(request: Request, job: str = "", family: str = "") -> None:
     """Show the page: dreams, the children of a job, or a recipe in the address."""
     house = house_of(request)
@@ -263,6 +262,8 @@ async def breed_page(request: Request, job: str = "", family: str = "") -> None:
             farm.changed()
         if family:
             await farm.dialog.open(family)
+        # last: with a clock that ticks, NiceGUI delivers a page before it is whole
+        ui.timer(LOOK_SECONDS, farm.look)
 
 
 def some_of(names: list[str], number: int, seed: int) -> list[str]:

@@ -20,6 +20,7 @@ REMEMBER = (
     "document.cookie='" + THEME + "={};path=/;max-age=31536000;samesite=strict';"
     "document.querySelectorAll('.mode').forEach(e=>e.setAttribute('aria-pressed', '{}'))"
 )
+BUILD_SECONDS = 60.0  # a page may take to be built; NiceGUI's 3 end as a fault on a loaded machine
 # what is dark now, the system's wish included, only the browser knows
 IS_DARK = "document.body.classList.contains('body--dark')"
 
@@ -34,6 +35,12 @@ def visitor_of() -> str:
     """Who visits the page that is being answered, as limits count clients."""
     request = ui.context.client.request
     return client_of(request.client.host if request is not None and request.client else None)
+
+
+def page(path: str) -> ui.page:
+    """Make a function the page of an address, titled as in the navigation."""
+    title = f"{PLACES[path].title} · phosphene"
+    return ui.page(path, title=title, response_timeout=BUILD_SECONDS)
 
 
 @contextmanager

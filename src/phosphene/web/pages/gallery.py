@@ -13,7 +13,7 @@ from phosphene.studio.entry import Entry
 from phosphene.studio.gallery import Page, Search
 from phosphene.studio.recipe import KINDS
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of
+from phosphene.web.pages.frame import frame, house_of, page
 from phosphene.web.pages.picture import PictureDialog
 from phosphene.web.pages.pieces import Image, empty, named, sentence, tell
 
@@ -137,7 +137,7 @@ class Wall:
             await self.fill()
 
 
-@ui.page(PATH, title="Gallery · phosphene")
+@page(PATH)
 async def gallery_page(
     request: Request, q: str = "", kind: str = "", collection: str = "", picture: str = ""
 ) -> None:

@@ -11,7 +11,7 @@ from phosphene.studio.job import Job, State
 from phosphene.studio.recipe import Imagine
 from phosphene.web.admission import admit_recipe
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of, visitor_of
+from phosphene.web.pages.frame import frame, house_of, page, visitor_of
 from phosphene.web.pages.imagine_form import Form
 from phosphene.web.pages.imagine_stage import Stage
 from phosphene.web.pages.pieces import Image, copy_menu, sentence, tell, told_errors
@@ -94,7 +94,7 @@ def start() -> RedirectResponse:
     return RedirectResponse(PATH)
 
 
-@ui.page(PATH, title="Imagine · phosphene")
+@page(PATH)
 async def imagine_page(request: Request, job: str = "") -> None:
     """Show the page: of a job, of a recipe in the address, or empty."""
     house = house_of(request)

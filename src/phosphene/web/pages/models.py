@@ -9,7 +9,7 @@ from nicegui import ui
 
 from phosphene.core.errors import PhospheneError
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of
+from phosphene.web.pages.frame import frame, house_of, page
 from phosphene.web.pages.pieces import named, sentence
 from phosphene.zoo.card import Card
 from phosphene.zoo.fetch import is_here, pull
@@ -98,7 +98,7 @@ class Shelf:
             line.classes("error", remove="quiet")
 
 
-@ui.page(PATH, title="Models · phosphene")
+@page(PATH)
 async def models_page(request: Request) -> None:
     """Show all models."""
     house = house_of(request)

@@ -9,7 +9,7 @@ from nicegui import ui
 
 from phosphene.studio.recipes.fields import drawn_seed
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of, visitor_of
+from phosphene.web.pages.frame import frame, house_of, page, visitor_of
 from phosphene.web.pages.pieces import Image, copy_menu, empty, named, tell, told_errors
 from phosphene.web.pages.shelf import dreamers
 from phosphene.web.persons import FACES, sample_of
@@ -70,7 +70,7 @@ class Dream:
         return urlencode({"seed": seed, "model": self.model})
 
 
-@ui.page(PATH, title="Person · phosphene")
+@page(PATH)
 async def person_page(request: Request, model: str = "", seed: int | None = None) -> None:
     """Show a new face; or that of a seed, or what another generator dreams of."""
     house = house_of(request)

@@ -10,7 +10,7 @@ from nicegui import ui
 from phosphene.core.errors import PhospheneError
 from phosphene.studio.job import ENDED, Job, State
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of
+from phosphene.web.pages.frame import frame, house_of, page
 from phosphene.web.pages.pieces import Image, empty, icon_button, named, told_errors
 from phosphene.web.pages.watch import spoken
 
@@ -116,7 +116,7 @@ class Board:
         await self.look()
 
 
-@ui.page(PATH, title="Queue · phosphene")
+@page(PATH)
 async def queue_page(request: Request) -> None:
     """Show the queue."""
     with frame(request, PATH):

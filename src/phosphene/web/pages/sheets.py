@@ -12,7 +12,7 @@ from phosphene.core.errors import PhospheneError, RecipeError
 from phosphene.studio.recipe import Sheet
 from phosphene.web.admission import admit_recipe
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of, visitor_of
+from phosphene.web.pages.frame import frame, house_of, page, visitor_of
 from phosphene.web.pages.layout import SAMPLE, Axis, Layout, fields_of, layout_from, layout_of
 from phosphene.web.pages.pieces import copy_menu, empty, sentence, told_errors
 from phosphene.web.pages.shelf import METHODS, dreamers, painters
@@ -153,7 +153,7 @@ class Bench:
         setattr(what, name, (value or "") if isinstance(what, Axis) or name == "prompt" else value)
 
 
-@ui.page(PATH, title="Sheets · phosphene")
+@page(PATH)
 async def sheets_page(request: Request, job: str = "") -> None:
     """Show the page: of a job, of a recipe in the address, or with an example."""
     house = house_of(request)

@@ -12,7 +12,7 @@ from phosphene.studio.job import Job
 from phosphene.studio.recipe import Train
 from phosphene.web.house import House
 from phosphene.web.pages.course import Course
-from phosphene.web.pages.frame import frame, house_of, visitor_of
+from phosphene.web.pages.frame import frame, house_of, page, visitor_of
 from phosphene.web.pages.pieces import copy_menu, named, sentence, tell, told_errors
 from phosphene.web.pages.train_stage import Stage
 from phosphene.web.pages.training_plan import STARTERS, TrainingPlan, plan_from, starter
@@ -148,7 +148,7 @@ class Trainer:
         self.forecast.text = f"about {spoken(found.seconds)}" if found else ""
 
 
-@ui.page(PATH, title="Train · phosphene")
+@page(PATH)
 async def train_page(request: Request, job: str = "") -> None:
     """Show the page: a run, or a recipe in the address."""
     house = house_of(request)

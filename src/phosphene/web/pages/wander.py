@@ -13,7 +13,7 @@ from phosphene.studio.job import ENDED, State
 from phosphene.studio.recipe import Walk
 from phosphene.web.admission import admit_recipe
 from phosphene.web.house import House
-from phosphene.web.pages.frame import frame, house_of, visitor_of
+from phosphene.web.pages.frame import frame, house_of, page, visitor_of
 from phosphene.web.pages.latent_map import Place, Route, route_from, told_at
 from phosphene.web.pages.pieces import (
     Image,
@@ -250,7 +250,7 @@ def turn(model: str) -> None:
     ui.navigate.to(f"{PATH}?{urlencode({'model': model})}")
 
 
-@ui.page(PATH, title="Wander · phosphene")
+@page(PATH)
 async def wander_page(request: Request) -> None:
     """Show the page: the map at the origin, or all that is in the address."""
     house = house_of(request)

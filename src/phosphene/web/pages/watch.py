@@ -1,6 +1,7 @@
 """Following one job for a page: what it is, how far, and every moment that can be looked at."""
 
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import NamedTuple
 
 from phosphene.studio.job import ENDED, Job, State
@@ -29,7 +30,9 @@ class Moment(NamedTuple):
 
 @dataclass
 class Watch:
-    """What is known of a job so far; `look` reads on."""
+    """What is known of a job so far; `look` reads on. Threads may look at once: a page's clock and
+    its buttons do.
+    """
 
     studio: Studio
     id: str
@@ -40,6 +43,7 @@ class Watch:
     notes: list[str] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
     _after: int = 0
+    _looking: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def look(self) -> bool:
         """Read what is new; whether anything was.
@@ -47,12 +51,15 @@ class Watch:
         Raises:
             NotFound: no such job.
         """
-        before, place = self.job, self.ahead
-        self.job = self.studio.jobs.get(self.id)  # first: what happens next is read next time
-        if self.job.state is State.QUEUED:
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> bool:
+        job, ahead = self.studio.jobs.get(self.id), 0  # first: what happens next is read next time
+        if job.state is State.QUEUED:
             waiting = [job.id for job in self.studio.jobs.waiting()]
-            self.ahead = waiting.index(self.id) if self.id in waiting else 0
-        is_new = self.job != before or self.ahead != place
+            ahead = waiting.index(self.id) if self.id in waiting else 0
+        is_new = job != self.job or ahead != self.ahead
         while events := read_events(self.studio.database, self._after, self.id):
             is_new = True
             for event in events:
@@ -60,6 +67,7 @@ class Watch:
             self._after = events[-1].id
             if len(events) < MAX_READ:
                 break
+        self.job, self.ahead = job, ahead  # last: who sees it done sees its pictures, too
         return is_new
 
     @property
