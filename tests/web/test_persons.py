@@ -36,10 +36,27 @@ def test_without_a_seed_there_is_a_new_one_each_time(client, asked):
     assert client.get(answers[0].headers["content-location"]).content == answers[0].content
 
 
+def test_truncation_is_psi_where_there_are_styles_else_a_threshold(client, asked):
+    answer = client.get("/person.png?seed=7&model=emoji-stylegan2&truncation=0.7")
+    assert (asked[-1].truncation_psi, asked[-1].truncation_threshold) == (0.7, None)
+    assert answer.headers["content-location"].endswith(
+        "?seed=7&model=emoji-stylegan2&truncation=0.7"
+    )
+    client.get("/person.png?seed=7&truncation=1.5")
+    assert (asked[-1].truncation_psi, asked[-1].truncation_threshold) == (None, 1.5)
+    client.get("/person.png?seed=7")
+    assert (asked[-1].truncation_psi, asked[-1].truncation_threshold) == (None, None)
+
+
 def test_what_is_not_painted(client, asked, monkeypatch):
     for path, status in (
         ("/person.png?seed=-1", 422),
         ("/person.png?seed=9223372036854775808", 422),
+        ("/person.png?truncation=x", 422),
+        ("/person.png?truncation=-0.1", 422),
+        ("/person.png?truncation=nan", 422),
+        ("/person.png?truncation=101", 422),
+        ("/person.png?truncation=0", 400),  # psi may be 0, a threshold not
         ("/person.png?model=../secret.safetensors", 404),
         ("/person.png?model=nobody", 404),
     ):

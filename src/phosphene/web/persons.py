@@ -1,6 +1,7 @@
 """`/person.png` and `/wander.png`: what a generator dreams of, and what lies between, at once."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -21,20 +22,36 @@ router = APIRouter(tags=["generators"])
 
 FACES = "faces-dcgan"
 Seed = Annotated[int | None, Query(ge=0, le=2**63 - 1, description="drawn, if not given")]
+STYLED = ("stylegan2", "stylegan3")  # architectures of models with styles
+Truncation = Annotated[
+    float | None,
+    Query(
+        ge=0,
+        le=100,
+        allow_inf_nan=False,
+        description="psi of a model with styles; of others, how large a component of z may be",
+    ),
+]
 Model = Annotated[str, Query(max_length=80, description="a generator of the registry")]
 Of = Annotated[int, Query(ge=0, le=2**63 - 1, description="of what the path does not say")]
 Place = Annotated[str, Query(min_length=1, max_length=2000, description="as `z = 7`, or a mixture")]
 
 
 @router.get("/person.png", response_class=Response)
-async def person(here: Here, request: Request, seed: Seed = None, model: Model = FACES) -> Response:
+async def person(
+    here: Here,
+    request: Request,
+    seed: Seed = None,
+    model: Model = FACES,
+    truncation: Truncation = None,
+) -> Response:
     """Paint a face, or what another generator dreams of: a new one each time, or a seed's."""
     _demand_own(request)
     chosen = drawn_seed() if seed is None else seed
-    recipe = sample_of(here, model, chosen)
+    recipe = sample_of(here, model, chosen, truncation)
     png = await painted(here, recipe)
     headers = {
-        "content-location": f"/person.png?seed={chosen}&model={model}",
+        "content-location": f"/person.png?{urlencode(dream_fields(model, chosen, truncation))}",
         "cache-control": "no-store" if seed is None else "private, max-age=3600",
         "etag": f'"{sha256(png)}"',
     }
@@ -61,16 +78,35 @@ async def painted(here: House, recipe: Sample | Walk) -> bytes:
     return await run_sync(here.live.ask, recipe, limiter=CapacityLimiter(1))
 
 
-def sample_of(here: House, model: str, seed: int) -> Sample:
+def sample_of(here: House, model: str, seed: int, truncation: float | None = None) -> Sample:
     """The recipe of one picture.
 
+    Args:
+        truncation: psi of a model with styles (1 changes nothing); of others, the threshold that
+            no component of z exceeds; None is the picture as it is.
     Raises:
         NotFound: no such model in the registry.
+        RecipeError: a truncation that the model cannot have.
     """
     _demand_model(here, model)
-    recipe = parse_recipe({"kind": "sample", "model": model, "seed": seed})
+    fields: dict[str, Any] = {"kind": "sample", "model": model, "seed": seed}
+    if truncation is not None:
+        fields["truncation_psi" if is_styled(here, model) else "truncation_threshold"] = truncation
+    recipe = parse_recipe(fields)
     assert isinstance(recipe, Sample)
     return recipe
+
+
+def is_styled(here: House, model: str) -> bool:
+    """Whether a model of the registry has styles, by its card."""
+    card = here.cards().get(model)
+    return card is not None and card.arch in STYLED
+
+
+def dream_fields(model: str, seed: int, truncation: float | None = None) -> dict[str, str]:
+    """What the address of one picture says, here and on the page Person."""
+    also = {} if truncation is None else {"truncation": f"{truncation:g}"}
+    return {"seed": str(seed), "model": model, **also}
 
 
 def place_of(here: House, model: str, seed: int, path: str) -> Walk:

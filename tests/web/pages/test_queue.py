@@ -2,6 +2,7 @@
 
 from phosphene.studio.job import State
 from phosphene.studio.recipe_text import parse_recipe
+from phosphene.web.pages.latent_map import Place, Route
 from tests.studio.studios import hang, picture, wanted
 from tests.web.pages.visitor import finish, step, take, visit
 
@@ -62,11 +63,23 @@ def test_titles_lead_to_the_page_where_a_job_is_watched(tmp_path, monkeypatch):
             "/breed": parse_recipe({"kind": "breed", "parents": "3,8", "seed": 1}),
             "/sheets": parse_recipe({"kind": "sheet", "of": of, "vary": ["seed=1,2"]}),
         }
+        asked["/wander"] = Route("digits-cgan", keys=[Place(), Place(1, 2)]).film()
         jobs = {path: studio.jobs.submit(recipe) for path, recipe in asked.items()}
         await user.open("/queue")
-        await user.should_see("imagine, 1 of 3")
+        await user.should_see("imagine, 1 of 4")
         titles = [e for e in user.client.elements.values() if "job-title" in e.classes]
         links = {str(e.props["href"]) for e in titles}
         assert links == {f"{path}?job={job.id}" for path, job in jobs.items()}
+
+    visit(tmp_path, monkeypatch, what)
+
+
+def test_a_walk_that_the_map_cannot_show_has_no_link(tmp_path, monkeypatch):
+    async def what(user, studio):
+        studio.jobs.submit(parse_recipe({"kind": "walk", "path": "z = 7 ~ 8 : curve", "seed": 7}))
+        await user.open("/queue")
+        await user.should_see("walk, 1 of 1")
+        (title,) = (e for e in user.client.elements.values() if "job-title" in e.classes)
+        assert "href" not in title.props
 
     visit(tmp_path, monkeypatch, what)

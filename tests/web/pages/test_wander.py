@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
+from nicegui import ui
 
 from phosphene.core.errors import RecipeError
-from tests.studio.studios import hang, picture
+from tests.studio.studios import hang, picture, wanted
 from tests.web.pages.test_pieces import press
 from tests.web.pages.test_wander_map import send
 from tests.web.pages.visitor import finish, take, visit
@@ -101,7 +102,7 @@ def test_a_place_is_kept_by_way_of_the_queue(tmp_path, monkeypatch, asked):
 def test_what_goes_wrong_is_said(tmp_path, monkeypatch, asked):
     async def what(user, studio):
         await user.open(f"{START}&class=nobody")
-        await user.should_see("Class: no nobody here")
+        await user.should_see("Class: digits-cgan has no 'nobody'")
         for query, said in (
             ("at=1", "At: '1' is no place"),
             ("model=nobody", "no generator that is here"),
@@ -125,5 +126,44 @@ def test_a_place_is_copied_with_the_address_of_its_page(tmp_path, monkeypatch, a
         await user.should_see("Link copied")
         assert "z = 7001" in copied[0]
         assert copied[1] == f"{BASE}/wander?model=digits-cgan&origin=7000&at=1%2C0"
+
+    visit(tmp_path, monkeypatch, what)
+
+
+def test_the_class_is_one_of_the_models(tmp_path, monkeypatch, asked):
+    async def what(user, studio):
+        await user.open(f"{START}&class=3")
+        (chosen,) = (e for e in user.find(kind=ui.select).elements if e.props["label"] == "Class")
+        assert list(chosen.options) == ["", *map(str, range(10))]
+        assert chosen.value == "3"
+        await user.until(lambda: asked and "class = 3" in asked[-1])
+        chosen.value = "7"
+        await user.until(lambda: "class = 7" in asked[-1])
+        await user.open("/wander?model=emoji-stylegan2")
+        assert "Class" not in {e.props["label"] for e in user.find(kind=ui.select).elements}
+
+    visit(tmp_path, monkeypatch, what)
+
+
+def test_a_walk_leads_back_to_the_map(tmp_path, monkeypatch, asked):
+    async def what(user, studio):
+        await user.open(f"{START}&at=0.5,0.25&class=3")
+        user.press("Keep")
+        await user.until(studio.jobs.waiting)
+        (job,) = studio.jobs.waiting()
+        await user.open("/queue")
+        await user.should_see("walk, 1 of 1")
+        (link,) = (e for e in user.client.elements.values() if "job-title" in e.classes)
+        assert link.props["href"] == f"/wander?job={job.id}"
+        await user.open(link.props["href"])
+        await user.until(lambda: "z+%3D+0." in canvas(user))
+        assert asked[-1] == job.parsed().path
+        await user.should_not_see("Next in the queue")  # a picture is no film
+        name = picture(recipe=job.parsed().model_dump(mode="json"))
+        await user.open(f"/gallery?picture={hang(studio, name)}")
+        (link,) = (e for e in user.find(kind=ui.link).elements if e.text == "Open in Wander")
+        assert link.props["href"] == ("/wander?model=digits-cgan&origin=7000&at=0.5%2C0.25&class=3")
+        await user.open(f"/wander?job={studio.jobs.submit(wanted()).id}")
+        await user.should_see("is no walk of this map")
 
     visit(tmp_path, monkeypatch, what)

@@ -7,6 +7,11 @@ from phosphene.web.pages.wander_form import WanderForm
 from tests.web.pages.visitor import visit
 
 
+def _class_of(user):
+    found = user.find(kind=ui.select).elements
+    return next((e for e in found if e.props["label"] == "Class"), None)
+
+
 def test_fields_change_the_route(tmp_path, monkeypatch):
     async def what(user, studio):
         await user.open("/person")  # any page, to build on
@@ -16,7 +21,7 @@ def test_fields_change_the_route(tmp_path, monkeypatch):
             changes.append(route.query())
 
         with user.client, ui.element("div"):
-            form = WanderForm(route, ["emoji-stylegan2"], changed, changes.append)
+            form = WanderForm(route, ["emoji-stylegan2"], ["fox", "owl"], changed, changes.append)
             form.moves[1].value = -1.5
             form.psi.value = 0.6
         await user.until(lambda: len(changes) == 2)
@@ -30,7 +35,7 @@ def test_fields_change_the_route(tmp_path, monkeypatch):
         with user.client:
             fields["Fine"].value = "5"
             fields["Origin, a seed"].value = "8"
-            fields["Class, of models that have some"].value = "fox"
+            _class_of(user).value = "fox"
         await user.until(lambda: len(changes) == 5)
         assert form.error.text == ""
         assert (route.styles, route.origin, route.of_class) == ({"fine": 5}, 8, "fox")
@@ -52,7 +57,8 @@ def test_without_styles_there_is_no_truncation(tmp_path, monkeypatch):
             raise AssertionError("nothing was changed")
 
         with user.client, ui.element("div"):
-            form = WanderForm(Route("faces-dcgan"), ["faces-dcgan"], changed, print)
+            form = WanderForm(Route("faces-dcgan"), ["faces-dcgan"], [], changed, print)
+        assert _class_of(user) is None
         assert not hasattr(form, "psi")
         assert len(form.moves) == 4
 

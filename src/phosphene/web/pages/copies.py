@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from phosphene.studio.recipe import Breed, Imagine, Recipe, Sample, Sheet, Train
+from phosphene.studio.recipe import Breed, Imagine, Recipe, Sample, Sheet, Train, Walk
 from phosphene.studio.recipe_text import dump_recipe
 from phosphene.studio.references import REFERENCE
 from phosphene.web.pages.layout import pairs_of
 from phosphene.web.pages.training_plan import address_query, train_command, train_python
+from phosphene.web.pages.walked import route_of
 from phosphene.web.pages.wish import query_of
+from phosphene.web.persons import dream_fields
 
 # options of the command line that are not called as their fields
 OPTIONS = {
@@ -86,17 +88,29 @@ def as_address(base: str, recipe: Recipe) -> str:
     Args:
         base: Scheme and host, without a slash at the end.
     """
-    if isinstance(recipe, Imagine):
-        return f"{base}/imagine?{urlencode(query_of(recipe))}"
-    if isinstance(recipe, Train):
-        return f"{base}/train?{urlencode(address_query(recipe))}"
-    if isinstance(recipe, Sample) and recipe.count == 1 and recipe.seed is not None:
-        return f"{base}/person?{urlencode({'seed': recipe.seed, 'model': recipe.model})}"
-    if isinstance(recipe, Breed):
-        return f"{base}/breed?{urlencode(query_of(recipe))}"
-    if isinstance(recipe, Sheet):
-        return f"{base}/sheets?{urlencode(pairs_of(recipe))}"
-    return f"{base}/gallery?{urlencode({'kind': recipe.kind})}"
+    path, query = _place(recipe)
+    return f"{base}{path}?{urlencode(query)}"
+
+
+def _place(recipe: Recipe) -> tuple[str, Mapping[str, str] | list[tuple[str, str]]]:
+    """The page that shows a recipe, and the query that fills it in; else what the gallery has."""
+    match recipe:
+        case Imagine():
+            found: Any = ("/imagine", query_of(recipe))
+        case Train():
+            found = ("/train", address_query(recipe))
+        case Sample(count=1, seed=int(seed), truncation_psi=psi, truncation_threshold=threshold):
+            truncation = threshold if psi is None else psi
+            found = ("/person", dream_fields(recipe.model, seed, truncation))
+        case Breed():
+            found = ("/breed", query_of(recipe))
+        case Sheet():
+            found = ("/sheets", pairs_of(recipe))
+        case Walk() if (route := route_of(recipe)) is not None:
+            found = ("/wander", route.query())
+        case _:
+            found = ("/gallery", {"kind": recipe.kind})
+    return found  # type: ignore[no-any-return]
 
 
 def file_for(artifact: str) -> str:

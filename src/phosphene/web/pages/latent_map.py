@@ -28,7 +28,7 @@ MAX_KEYS = 24
 FPS = 15
 FILM_SIDE = 256  # px
 LAYERS = ("coarse", "middle", "fine")
-_CLASS = re.compile(r"[^;~=@:\[\]]{1,200}")
+CLASS = re.compile(r"[^;~=@:\[\]]{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ class Route:
         """
         tracks = {"z": [mixture_at(self.origin, place.x, place.y) for place in places]}
         if self.of_class.strip():
-            if not _CLASS.fullmatch(self.of_class):
+            if not CLASS.fullmatch(self.of_class):
                 raise RecipeError(f"class: {self.of_class[:60]!r}; name one, as `fox`")
             tracks["class"] = [self.of_class.strip()]
         if self.styled:

@@ -11,12 +11,13 @@ from nicegui import ui
 
 from phosphene.core.errors import PhospheneError
 from phosphene.studio.entry import Entry
-from phosphene.studio.recipe import Imagine, Recipe
+from phosphene.studio.recipe import Imagine, Recipe, Walk
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.studio.references import PREFIX
 from phosphene.web.house import House
 from phosphene.web.pages.copies import as_address, file_for
 from phosphene.web.pages.pieces import Image, copy_menu, icon_button, told_errors
+from phosphene.web.pages.walked import route_of
 
 NUM_KIN = 12
 
@@ -81,6 +82,8 @@ class PictureDialog:
             if isinstance(recipe, Imagine):
                 again = as_address("", recipe)
                 ui.link("Open in Imagine", again).classes("button-link strong")
+            if isinstance(recipe, Walk) and route_of(recipe) is not None:
+                ui.link("Open in Wander", as_address("", recipe)).classes("button-link strong")
             if recipe is not None:
                 copy_menu(lambda: recipe)
             icon_button("download", "Download", partial(_download, entry.id))

@@ -9,16 +9,24 @@ from nicegui import ui
 
 from phosphene.core.errors import PhospheneError
 from phosphene.studio.job import ENDED, Job, State
+from phosphene.studio.recipe import Walk
 from phosphene.web.house import House
 from phosphene.web.pages.frame import frame, house_of, page
 from phosphene.web.pages.pieces import Image, empty, icon_button, named, told_errors
+from phosphene.web.pages.walked import route_of
 from phosphene.web.pages.watch import spoken
 
 PATH = "/queue"
 LOOK_SECONDS = 1.0
 NUM_ENDED = 20
 # where a job is watched
-PAGES = {"imagine": "/imagine", "breed": "/breed", "sheet": "/sheets", "train": "/train"}
+PAGES = {
+    "imagine": "/imagine",
+    "breed": "/breed",
+    "sheet": "/sheets",
+    "walk": "/wander",
+    "train": "/train",
+}
 MARKS = {State.DONE: "check_circle", State.FAILED: "error", State.CANCELLED: "cancel"}
 
 
@@ -126,10 +134,13 @@ async def queue_page(request: Request) -> None:
 
 def _title(job: Job) -> None:
     try:
-        text = str(getattr(job.parsed(), "title", "") or job.kind)
+        recipe = job.parsed()
+        text, is_there = str(getattr(recipe, "title", "") or job.kind), job.kind in PAGES
     except PhospheneError:
-        text = job.kind
-    if job.kind in PAGES:
+        text, is_there = job.kind, False
+    else:  # the map shows its own walks alone
+        is_there &= not isinstance(recipe, Walk) or route_of(recipe) is not None
+    if is_there:
         ui.link(text[:200], f"{PAGES[job.kind]}?job={job.id}").classes("job-title")
     else:
         ui.label(text[:200]).classes("job-title")

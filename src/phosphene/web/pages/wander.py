@@ -8,13 +8,13 @@ from anyio.to_thread import run_sync
 from fastapi import Request
 from nicegui import ui
 
-from phosphene.core.errors import PhospheneError
+from phosphene.core.errors import PhospheneError, RecipeError
 from phosphene.studio.job import ENDED, State
 from phosphene.studio.recipe import Walk
 from phosphene.web.admission import admit_recipe
 from phosphene.web.house import House
 from phosphene.web.pages.frame import frame, house_of, page, visitor_of
-from phosphene.web.pages.latent_map import Place, Route, route_from, told_at
+from phosphene.web.pages.latent_map import CLASS, Place, Route, route_from, told_at
 from phosphene.web.pages.pieces import (
     Image,
     copy_menu,
@@ -25,15 +25,15 @@ from phosphene.web.pages.pieces import (
     tell,
     told_errors,
 )
-from phosphene.web.pages.shelf import dreamers
+from phosphene.web.pages.shelf import classes_of, dreamers
+from phosphene.web.pages.walked import is_still, route_of
 from phosphene.web.pages.wander_form import WanderForm
 from phosphene.web.pages.wander_map import WanderMap, address_of
 from phosphene.web.pages.watch import Watch, spoken, told
-from phosphene.web.persons import painted
+from phosphene.web.persons import STYLED, painted
 
 PATH = "/wander"
 FIRST = ("emoji-stylegan2", "faces-dcgan")
-STYLED = ("stylegan2", "stylegan3")  # architectures of models with styles
 LOOK_SECONDS = 0.5  # between looks at the film, and between addresses: browsers count them
 PATIENCE_SECONDS = 0.6  # of a picture, before the page says that it waits
 
@@ -41,14 +41,14 @@ PATIENCE_SECONDS = 0.6  # of a picture, before the page says that it waits
 class Wander:
     """Map, picture and keyframes of one visit."""
 
-    def __init__(self, house: House, route: Route, models: list[str]) -> None:
+    def __init__(self, house: House, route: Route, models: list[str], classes: list[str]) -> None:
         self.house, self.route = house, route
         self.watch = Watch(house.studio, route.job) if route.job else None
         self._is_painting = False
         self._painted = self._said = self._guessed = ""
         with ui.element("div").classes("desk wander"):
             with ui.element("section").classes("form panel").props('aria-label="How it is seen"'):
-                self.form = WanderForm(route, models, self.changed, turn)
+                self.form = WanderForm(route, models, classes, self.changed, turn)
             with ui.element("section").classes("stage").props('aria-label="Map and picture"'):
                 with ui.element("div").classes("two"):
                     with ui.element("div").classes("canvas"):
@@ -250,6 +250,22 @@ def turn(model: str) -> None:
     ui.navigate.to(f"{PATH}?{urlencode({'model': model})}")
 
 
+async def _asked(house: House, query: dict[str, str], models: dict[str, bool]) -> Route:
+    """The route of an address; one that names a job alone is that of its recipe.
+
+    Raises:
+        RecipeError: a value that is not allowed, or a walk that is not of the map.
+        NotFound: no such job.
+    """
+    if set(query) != {"job"}:
+        return route_from(query, models)
+    recipe = (await run_sync(house.studio.jobs.get, query["job"])).parsed()
+    if not isinstance(recipe, Walk) or (found := route_of(recipe)) is None:
+        raise RecipeError(f"job {query['job'][:64]!r} is no walk of this map")
+    job = {} if is_still(recipe) else {"job": query["job"]}
+    return route_from(found.query() | job, models)
+
+
 @page(PATH)
 async def wander_page(request: Request) -> None:
     """Show the page: the map at the origin, or all that is in the address."""
@@ -265,14 +281,19 @@ async def wander_page(request: Request) -> None:
             return
         complaint, route = "", Route(next(iter(models)), models[next(iter(models))])
         try:
-            route = route_from(dict(request.query_params), models)
+            route = await _asked(house, dict(request.query_params), models)
         except PhospheneError as error:
             complaint = sentence(error)
+        card = next(card for card in cards if card.name == route.model)
+        classes = await run_sync(classes_of, card, house.settings.home)
         try:
             route.path([route.here])
+            if route.of_class and route.of_class not in classes:
+                raise RecipeError(f"class: {route.model} has no {route.of_class[:60]!r}")
         except PhospheneError as error:  # a class that is none
             complaint, route.of_class = sentence(error), ""
-        page = Wander(house, route, list(models))
+        usable = [name for name in classes if CLASS.fullmatch(name)]
+        page = Wander(house, route, list(models), usable)
         page.map.show()
         ui.timer(0, page.paint, once=True)
         if complaint:

@@ -11,6 +11,7 @@ from phosphene.studio.recipes.fields import drawn_seed
 from phosphene.web.pages.latent_map import LAYERS, MAX_PSI, MOST, NUM_MOVES, Route, seed_from
 from phosphene.web.pages.pieces import icon_button, named, told_errors
 
+FEW = 20  # classes, above which one types to find one
 MOVE_NAMES = ("First", "Second", "Third", "Fourth")
 
 
@@ -19,6 +20,7 @@ class WanderForm:
 
     Args:
         models: Generators that are here.
+        classes: Names of the model's classes; none leaves the field out.
         changed: Called when the route is another one.
         turn: Called with another generator.
     """
@@ -27,6 +29,7 @@ class WanderForm:
         self,
         route: Route,
         models: list[str],
+        classes: list[str],
         changed: Callable[[], Awaitable[None]],
         turn: Callable[[str], None],
     ) -> None:
@@ -35,6 +38,8 @@ class WanderForm:
         select.props("outlined dense options-dense")
         select.on_value_change(lambda event: turn(event.value))
         self._origin()
+        if classes:
+            self._classes(classes)
         if route.styled:
             self._styles()
             self.psi, self.psi_said = self._slider("Truncation", "psi", 0, MAX_PSI, 0.05)
@@ -67,9 +72,14 @@ class WanderForm:
             self.origin.props("outlined dense inputmode=numeric").classes("grow")
             self.origin.on_value_change(self._placed)
             icon_button("casino", "Somewhere else", self._draw)
-        of_class = ui.input("Class, of models that have some", value=self.route.of_class)
-        of_class.props("outlined dense debounce=400").classes("wide")
-        of_class.on_value_change(self._classed)
+
+    def _classes(self, names: list[str]) -> None:
+        options = {"": "as the origin draws it"} | {name: name for name in names}
+        chosen = ui.select(
+            options, label="Class", value=self.route.of_class, with_input=len(names) > FEW
+        )
+        chosen.props("outlined dense options-dense").classes("wide")
+        chosen.on_value_change(self._classed)
 
     def _styles(self) -> None:
         ui.label("Layers that keep the style of a seed").classes("quiet")
