@@ -33,6 +33,7 @@ from phosphene.studio.folder import RunFolder
 from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
 from phosphene.studio.train_gan import gan_learner
+from phosphene.studio.training_room import check_pictures
 from phosphene.training.data import Batches, FolderSource, Source, View, open_source
 from phosphene.training.encoded import EncodedBatches
 from phosphene.training.events import has_tensorboard
@@ -71,7 +72,8 @@ def train(
         First, one without numbers if there is something to tell (`notes`); then a step an optimiser
         step, with images when a sample sheet was made.
     Raises:
-        RecipeError: no data, no folder, or a setting that the learner does not have.
+        RecipeError: no data, no folder, a setting that the learner does not have, or no memory
+            for it.
         StorageError: the folder holds another run, or cannot be written.
         Diverged: the training died a second time; the last healthy checkpoint stays.
     """
@@ -83,6 +85,7 @@ def train(
     if recipe.data is None:
         raise RecipeError("no data to learn from; name a folder as `data`")
     kind = LEARNERS[recipe.learner]
+    check_pictures(recipe, team.size)
     source = _source(recipe, recipe.data, siblings=recipe.siblings)
     shown = _shown(recipe, recipe.data, source)
     learner = kind.make(recipe, zoo, source, team)

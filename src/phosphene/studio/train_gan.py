@@ -7,6 +7,7 @@ import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -20,6 +21,7 @@ from phosphene.families.gan.settings import GANTraining
 from phosphene.families.gan.training import GANLearner
 from phosphene.studio.recipe import Train
 from phosphene.studio.settings import settings_of
+from phosphene.studio.training_room import check_networks
 from phosphene.training.augment import AdaptiveAugment, DiffAugment, NoAugment
 from phosphene.training.data import Source
 from phosphene.zoo import Zoo
@@ -84,7 +86,8 @@ def gan_learner(recipe: Train, zoo: Zoo, source: Source, team: Team = ALONE) -> 
     """Make the learner of a recipe, as one of a team of processes.
 
     Raises:
-        RecipeError: an unknown family, key or value; or classes asked of data without any.
+        RecipeError: an unknown family, key or value; classes asked of data without any; or no
+            memory for a step.
     """
     settings, opponent = _settings(recipe.settings)
     family = _family(recipe.model)
@@ -103,6 +106,14 @@ def gan_learner(recipe: Train, zoo: Zoo, source: Source, team: Team = ALONE) -> 
     own = {key: value for key, value in recipe.model.items() if key != "arch"}
     config = settings_of(kind, shape | own, "model")
     build = family.part(family.network)
+    own_judge = opponent.discriminator == "own"
+    check_networks(
+        recipe,
+        partial(build, config),
+        partial(family.part(family.discriminator), config) if own_judge else None,
+        (config.z_dim, len(names)),
+        team.size * settings.accumulate,
+    )
     rng = Rng((recipe.seed,), "/learner")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(rng.fork("weights").integers(1, high=2**62)))

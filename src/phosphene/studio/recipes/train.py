@@ -8,6 +8,9 @@ from pydantic import Field, JsonValue, field_validator
 from phosphene.studio.recipes.base import Recipe
 from phosphene.studio.recipes.fields import Every, Location, Names, Seed, Side
 
+# of the run's own files: NAME.safetensors would be written over one of them at the end
+RESERVED = ("checkpoint", "healthy")
+
 
 class Train(Recipe):
     """A generator or a perceptor learns from pictures."""
@@ -60,6 +63,13 @@ class Train(Recipe):
     )
     model: dict[str, JsonValue] = Field({}, description="shape of the network")
     settings: dict[str, JsonValue] = Field({}, description="settings of the learner")
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in RESERVED:
+            raise ValueError(f"{name}.safetensors is a file of the run itself; choose another name")
+        return name
 
     @field_validator("model", "settings")
     @classmethod
