@@ -111,3 +111,14 @@ def test_export(client, fox):
         (name,) = [n for n in archive.namelist() if n.endswith(".png")]
         assert archive.read(name) == picture("red fox")
         assert json.loads(archive.read("gallery.json"))[0]["id"] == fox
+
+
+def test_export_of_pictures_that_are_named(client, fox):
+    owl = hang(studio_of(client), picture("owl"))
+    answer = client.get(f"/api/gallery/export.zip?picture={owl}&picture={fox}")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        assert [one["id"] for one in json.loads(archive.read("gallery.json"))] == [owl, fox]
+    for named, status in (("ab" * 32, 404), ("../x", 422)):
+        answer = client.get(f"/api/gallery/export.zip?picture={named}")
+        assert answer.status_code == status
+        error_of(answer)

@@ -41,6 +41,8 @@ MEDIA = {
 }
 
 Id = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="sha256 of the picture's file")]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Chosen = Annotated[list[Hash] | None, Query(max_length=200, description="ids, instead of a search")]
 Word = Annotated[str | None, Query(max_length=200)]
 Shown = Literal["png", "webp", "jpeg"]
 Side = Annotated[int | None, Query(ge=16, le=4096, description="px")]
@@ -106,10 +108,12 @@ def search(
 
 
 @router.get("/gallery/export.zip", response_class=StreamingResponse)
-def export(here: Here, sought: Sought) -> StreamingResponse:
-    """Download what a search finds, as a zip."""
+def export(here: Here, sought: Sought, picture: Chosen = None) -> StreamingResponse:
+    """Download what a search finds, or the pictures that are named, as a zip."""
+    gallery = here.studio.gallery
+    entries = [gallery.get(name) for name in picture] if picture else found(gallery, sought)
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 (closed by `_chunks`)
-    write_zip(here.studio.gallery, found(here.studio.gallery, sought), file)
+    write_zip(gallery, entries, file)
     file.seek(0)
 
     def chunks() -> Iterator[bytes]:

@@ -16,10 +16,12 @@ from phosphene.web.house import House
 from phosphene.web.pages.frame import frame, house_of, page
 from phosphene.web.pages.picture import PictureDialog
 from phosphene.web.pages.pieces import Image, empty, named, sentence, tell
+from phosphene.web.pages.transfer import export_address, import_button
 
 PATH = "/gallery"
 PAGE_SIZE = 48
 TYPING_MS = 250
+MAX_CHOSEN = 200  # they go into one address
 DAY = 86400.0
 AGES = {None: "any time", 1: "today", 7: "7 days", 30: "30 days"}
 
@@ -30,8 +32,15 @@ class Wall:
     def __init__(self, house: House, search: Search) -> None:
         self.house, self.search = house, search
         self._page: Page | None = None
+        self.is_choosing, self.chosen = False, dict[str, None]()  # in the order of clicks
         self._filters()
-        self.count = ui.label().classes("quiet").props("role=status")
+        with ui.element("div").classes("acts"):
+            self.count = ui.label().classes("quiet grow").props("role=status")
+            import_button(self.fill)
+            self.choosing = ui.button("Select", icon="check_circle", color=None)
+            self.choosing.props("outline no-caps").on_click(self._choose)
+            export = ui.button("Export", icon="archive", color=None, on_click=self._export)
+            export.props("outline no-caps")
         self.grid = ui.element("div").classes("wall")
         self.nothing = ui.element("div")
         self.more = ui.button("Show more", color=None, on_click=self.add)
@@ -42,6 +51,7 @@ class Wall:
         """Show what is found, from the newest."""
         self.grid.clear()
         self._page = None
+        self.chosen.clear()
         await self.add()
 
     async def add(self) -> None:
@@ -52,7 +62,7 @@ class Wall:
             for entry in self._page.entries:
                 self._tile(entry)
         total = self._page.total
-        self.count.text = "1 picture" if total == 1 else f"{total:,} pictures"
+        self._count()
         self.more.set_visibility(self._page.more is not None)
         self.empty_bin.set_visibility(self.search.bin and total > 0)
         self._show_nothing(total)
@@ -64,16 +74,45 @@ class Wall:
     def _tile(self, entry: Entry) -> None:
         tile = ui.element("button").classes("tile").props("type=button")
         named(tile, entry.title or entry.kind)
-        tile.on("click", partial(self._open, entry.id), args=[])
+        tile.on("click", partial(self._clicked, entry.id, tile), args=[])
         with tile:
             Image(f"/api/gallery/{entry.id}/thumbnail").props("loading=lazy")
+            ui.icon("check_circle").classes("chosen-mark").props("aria-hidden=true")
             with ui.element("span").classes("caption"):
                 ui.label(entry.title or entry.kind)
             if entry.favourite:
                 ui.icon("star").classes("starred").props("aria-label=Favourite")
 
-    async def _open(self, picture: str) -> None:
-        await self.dialog.open(picture)
+    async def _clicked(self, picture: str, tile: ui.element) -> None:
+        if not self.is_choosing:
+            await self.dialog.open(picture)
+            return
+        is_chosen = picture not in self.chosen
+        if is_chosen and len(self.chosen) == MAX_CHOSEN:
+            tell(f"{MAX_CHOSEN} are enough; export these first", is_bad=True)
+            return
+        self.chosen.pop(picture, None)
+        self.chosen |= {picture: None} if is_chosen else {}
+        tile.classes(add="chosen" if is_chosen else "", remove="" if is_chosen else "chosen")
+        tile.props["aria-pressed"] = str(is_chosen).lower()
+        self._count()
+
+    async def _choose(self) -> None:
+        """Let clicks choose pictures, or open them again."""
+        self.is_choosing = not self.is_choosing
+        self.choosing.text = "Done" if self.is_choosing else "Select"
+        await self.fill()
+
+    def _export(self) -> None:
+        ui.download.from_url(export_address(self.search, self.chosen), "phosphene.zip")
+
+    def _count(self) -> None:
+        """Say how many there are; while one chooses, how many are chosen."""
+        total = self._page.total if self._page is not None else 0
+        self.count.text = "1 picture" if total == 1 else f"{total:,} pictures"
+        if self.is_choosing:
+            number = len(self.chosen)
+            self.count.text = f"{number} chosen" if number else "Click pictures to choose them"
 
     def _show_nothing(self, total: int) -> None:
         self.nothing.clear()
