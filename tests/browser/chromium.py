@@ -153,6 +153,17 @@ class Tab:
         self.look(f"document.querySelector({json.dumps(selector)}).select()")
         self.type(text)
 
+    def choose(self, selector: str, *files: Path) -> None:
+        """Choose files in a field for them, as its dialog would."""
+        found = self.send("Runtime.evaluate", expression=f"document.querySelector('{selector}')")
+        place = found["result"]["objectId"]
+        self.send("DOM.setFileInputFiles", objectId=place, files=[str(file) for file in files])
+
+    def download_into(self, folder: Path) -> None:
+        """Let downloads go into a folder."""
+        where = {"behavior": "allow", "downloadPath": str(folder)}
+        self.send("Page.setDownloadBehavior", **where)
+
     def key(self, name: str, modifiers: int = 0) -> None:
         """Press a key."""
         key = {"key": name, "windowsVirtualKeyCode": KEYS[name], "modifiers": modifiers}

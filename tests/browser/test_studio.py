@@ -1,9 +1,11 @@
 """What a visitor does, in a real browser with real clicks, through server, queue and models."""
 
+import json
 import os
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
@@ -12,9 +14,11 @@ import pytest
 
 from phosphene.core.images import save_png
 from phosphene.core.rng import Rng
+from phosphene.web.pages.places import PLACES
 from phosphene.zoo.fetch import is_here
 from phosphene.zoo.registry import card, home
 from tests.browser.chromium import CONTROL, Tab, browser, program
+from tests.studio.studios import picture, plain_png
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "from phosphene.cli.app import main\nif __name__ == '__main__': main()"
@@ -34,6 +38,7 @@ arch = "dcgan"
 width = 4
 d_width = 4
 """
+PAGES = [path for path, place in PLACES.items() if place.title]
 PATIENCE = 240  # seconds, on a machine that others share
 
 pytestmark = [
@@ -245,11 +250,83 @@ def test_everything_is_reached_by_keyboard(tab: Tab, base: str) -> None:
     assert any(name.endswith("Imagine") for name in reached)
 
 
+def test_the_main_action_is_reached_and_pressed_by_keyboard(tab: Tab, base: str) -> None:
+    name = "(document.activeElement.textContent || '').trim()"
+    for path, action, said in (
+        ("/imagine", "Imagine", "say what to paint"),
+        ("/breed?dreams=1", "Children", "click one picture or more"),
+        ("/wander", "Film", "add two or more"),
+        (f"/train?{urlencode({'folder': 'noise', 'recipe': 'x'})}", "Train", "neither TOML"),
+    ):
+        tab.open(base + path)
+        tab.wait(f"!!document.querySelector('.primary') && {name} !== 'x'", PATIENCE)
+        tab.look("document.querySelector('#content').focus()")
+        for _ in range(80):
+            tab.key("Tab")
+            if tab.look(
+                f"document.activeElement.matches('.primary') && {name}.endsWith('{action}')"
+            ):
+                break
+        assert tab.look("document.activeElement.matches('.primary')"), path
+        assert tab.look("getComputedStyle(document.activeElement).boxShadow") != "none", path
+        tab.key("Enter")
+        tab.wait(f"document.body.innerText.includes({said!r})", PATIENCE)
+
+
+def test_pictures_are_imported_and_exported(tab: Tab, base: str, tmp_path: Path) -> None:
+    ours, foreign, bare = (tmp_path / f"{name}.png" for name in ("ours", "foreign", "bare"))
+    ours.write_bytes(picture("a lynx", "green"))
+    foreign.write_bytes(plain_png("blue", parameters="a marten\nSteps: 20, Seed: 7, Size: 64x64"))
+    bare.write_bytes(plain_png("red"))
+    tab.open(f"{base}/gallery?q=lynx")
+    tab.wait_for("Nothing found")
+    tab.choose(".transfer input", ours, foreign, bare)
+    tab.wait_for("bare.png: the picture carries no recipe")
+    tab.wait_for("2 pictures imported")
+    tab.wait("document.querySelectorAll('.tile').length === 1")
+    tab.open(f"{base}/gallery?q=a")
+    tab.wait_for("a marten")
+    tab.download_into(tmp_path / "got")
+    tab.click_text("Select")
+    tab.wait_for("Click pictures to choose them")
+    tab.click("[aria-label='a marten']")
+    tab.wait_for("1 chosen")
+    tab.click_text("Export")
+    zipped = tmp_path / "got" / "phosphene.zip"
+    until = time.monotonic() + PATIENCE
+    while not zipped.is_file():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    with zipfile.ZipFile(zipped) as archive:
+        (listed,) = json.loads(archive.read("gallery.json"))
+    assert listed["title"] == "a marten"
+    tab.complaints.clear()  # the browser logs each refusal
+
+
+def test_truncation_is_slid_by_keyboard(tab: Tab, base: str) -> None:
+    tab.open(f"{base}/person?seed=7&model=emoji-stylegan2&truncation=0.5")
+    shown = "document.querySelector('.face img').src"
+    tab.wait("document.querySelector('.face img').naturalWidth === 64", PATIENCE)
+    tab.look("document.querySelector('.truncation [tabindex]').focus()")
+    tab.key("ArrowRight")
+    tab.wait(f"{shown}.endsWith('truncation=0.55')")
+    tab.wait("location.search.endsWith('truncation=0.55')")
+    tab.wait("document.querySelector('.face img').naturalWidth === 64", PATIENCE)
+
+
 def test_pages_fit_a_phone_and_remember_light_and_dark(tab: Tab, base: str) -> None:
     tab.resize(390, 844, dark=False)
-    for path in ("/imagine", "/breed", "/sheets", "/wander", "/train", "/gallery", "/queue"):
+    for path in PAGES:
         tab.open(base + path)
         assert tab.look("document.documentElement.scrollWidth <= window.innerWidth"), path
+        bar = "document.querySelector('.ways')"
+        assert tab.look(f"{bar}.scrollWidth <= {bar}.clientWidth"), path
+        ways = tab.look(
+            "[...document.querySelectorAll('.way')].map(e => e.getBoundingClientRect())"
+            ".map(r => [r.left, r.right, r.top, r.bottom])"
+        )
+        assert len(ways) == len(PAGES)
+        assert all(0 <= a < b <= 390 and 0 <= c < d <= 844 for a, b, c, d in ways), (path, ways)
         assert not tab.look("document.body.classList.contains('body--dark')")
     tab.click(".mode")
     tab.wait("document.body.classList.contains('body--dark')")

@@ -34,7 +34,7 @@ class Wall:
         self._page: Page | None = None
         self.is_choosing, self.chosen = False, dict[str, None]()  # in the order of clicks
         self._filters()
-        with ui.element("div").classes("acts"):
+        with ui.element("div").classes("acts of-wall"):
             self.count = ui.label().classes("quiet grow").props("role=status")
             import_button(self.fill)
             self.choosing = ui.button("Select", icon="check_circle", color=None)
