@@ -34,6 +34,9 @@ def test_a_reader_goes_on_where_it_was(studio):
     assert read_events(studio.database, after=events[1].id, job=b) == []
     assert latest_event(studio.database) == events[-1].id
     assert read_events(studio.database, limit=2) == events[:2]
+    states = [event for event in events if event.kind == "state"]
+    assert 0 < len(states) < len(events)
+    assert read_events(studio.database, kind="state") == states
 
 
 def test_previews_belong_to_events(studio):

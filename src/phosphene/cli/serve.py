@@ -1,5 +1,8 @@
 """`phosphene serve`: the studio over HTTP."""
 
+import logging
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +11,7 @@ import typer
 
 from phosphene.cli.surface import Context, note
 from phosphene.core.errors import MissingTool, RecipeError
+from phosphene.web.logs import Style, fields, set_up
 
 if TYPE_CHECKING:
     from phosphene.web.guard import Guard
@@ -17,6 +21,8 @@ ANY = ("0.0.0.0", "::")
 NEEDED = ("fastapi", "uvicorn", "sqlalchemy", "python_multipart", "nicegui")
 SHUTDOWN_SECONDS = 5
 BACKLOG = 2048
+
+log = logging.getLogger("phosphene.serve")
 
 SHARE = Path("phosphene-studio")
 ShareOption = Annotated[Path, typer.Option(help="Folder of the gallery and of runs.")]
@@ -52,6 +58,9 @@ def serve(
     limits: Annotated[
         str, typer.Option(help="Of one client, as jobs=120,waiting=200,requests=6000; 0 is none.")
     ] = "",
+    log_format: Annotated[
+        Style, typer.Option(help="Of what is told on stderr; json is an object a line.")
+    ] = Style.TEXT,
 ) -> None:
     """Serve the studio: queue, gallery and API."""
     demand_installed()
@@ -71,7 +80,8 @@ def serve(
     may = read_limits(limits)
     data = None if data_dir is None else data_dir.absolute()
     share = share_dir.absolute()
-    settings = Settings(share, home(), database, devices, guard, may, data=data)
+    logs = log_format
+    settings = Settings(share, home(), database, devices, guard, may, data=data, style=logs)
     _run(settings, host, port)
 
 
@@ -131,14 +141,21 @@ def _run(settings: object, host: str, port: int) -> None:
         raise RecipeError(f"cannot serve on {host}:{port}: {error.strerror}; --port") from None
     server: uvicorn.Server
     app = create_app(settings, lambda: server.should_exit)
+    set_up(settings.style)
     config = uvicorn.Config(
         app,
-        log_level="warning",
-        access_log=False,  # URLs can hold prompts
+        log_config=None,  # what it says goes where all goes
+        access_log=False,  # URLs can hold prompts; `AccessMiddleware` leaves them out
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = uvicorn.Server(config)
     shown = f"[{host}]" if ":" in host else host
-    note(f"phosphene: serving http://{shown}:{bound.getsockname()[1]}, folder {settings.share}")
+    url = f"http://{shown}:{bound.getsockname()[1]}"
+    if settings.style is Style.JSON:
+        log.info("serving", extra=fields(url=url, folder=str(settings.share)))
+    else:
+        note(f"phosphene: serving {url}, folder {settings.share}")
+    # uvicorn sends the signal that stopped it once more; ended by it, Python would not clean up
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server.run(sockets=[bound])

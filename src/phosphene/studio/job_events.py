@@ -49,18 +49,26 @@ def tell(
 
 
 def read_events(
-    database: Database, after: int = 0, job: str | None = None, limit: int = MAX_READ
+    database: Database,
+    after: int = 0,
+    job: str | None = None,
+    limit: int = MAX_READ,
+    *,
+    kind: str | None = None,
 ) -> list[JobEvent]:
     """Read what happened after an event.
 
     Args:
         job: Of this one alone; None reads of all.
+        kind: Of this kind alone; None reads all kinds.
     """
     columns = [c for c in events.c if c.name != "preview"]
     seen = sa.select(*columns, events.c.preview.is_not(None).label("has_preview"))
     seen = seen.where(events.c.id > after).order_by(events.c.id).limit(limit)
     if job is not None:
         seen = seen.where(events.c.job == job)
+    if kind is not None:
+        seen = seen.where(events.c.kind == kind)
     with database.reading() as connection:
         rows = connection.execute(seen).all()
     return [

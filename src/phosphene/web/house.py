@@ -19,7 +19,9 @@ from phosphene.studio.studio import Studio
 from phosphene.studio.supervisor import Supervisor
 from phosphene.web.admission import admit_recipe
 from phosphene.web.guard import Guard
+from phosphene.web.job_log import JobLog
 from phosphene.web.limits import Ledger, Limits, client_of
+from phosphene.web.logs import Style
 from phosphene.zoo.card import Card
 from phosphene.zoo.fetch import identity, with_needs
 from phosphene.zoo.registry import cards
@@ -40,6 +42,7 @@ class Settings:
         home: Where models live.
         patience: Seconds for which an answer that is a picture is waited for.
         data: Whose folders may be learnt from; None lets nobody train over HTTP.
+        style: Of the logs of all its processes.
     """
 
     share: Path
@@ -50,6 +53,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     patience: float = PATIENCE_SECONDS
     data: Path | None = None
+    style: Style = Style.TEXT
 
 
 @dataclass(slots=True)
@@ -60,6 +64,7 @@ class House:
         ledger: What each client has asked for.
         live: Paints at once what cannot wait for its turn.
         supervisor: None where no worker runs.
+        job_log: Logs what becomes of jobs.
         is_closing: Whether streams should end, because the server is about to.
         options: What clients of AUTOMATIC1111's API have set, for all of them, as it is there.
         under_way: Jobs that they wait for, the oldest first.
@@ -70,6 +75,7 @@ class House:
     ledger: Ledger
     live: Live
     supervisor: Supervisor | None = None
+    job_log: JobLog | None = None
     is_closing: Callable[[], bool] = bool
     options: dict[str, object] = field(default_factory=dict)
     under_way: dict[str, None] = field(default_factory=dict)
