@@ -36,6 +36,8 @@ def test_the_rules_for_an_address() -> None:
     assert guard_of("0.0.0.0", None, no_token=True).any_address
     named = guard_of("0.0.0.0", "long enough", allow_host=["Studio.Example"])
     assert named == Guard("long enough", frozenset({"studio.example"}), any_address=True)
+    lent = guard_of("127.0.0.1", None, allow_origin=["HTTPS://Studio.Example:443"])
+    assert lent.origins == {"https://studio.example"}
     for token in ("", "short", "gänseblümchen", "with\nline break"):
         with pytest.raises(RecipeError, match="8 characters"):
             guard_of("127.0.0.1", token)
@@ -57,6 +59,14 @@ def test_a_data_folder_has_to_be_there(phosphene: Command) -> None:
     said = phosphene("serve", "--data-dir", "nowhere")
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert "--data-dir 'nowhere' is no folder" in said.err
+
+
+@pytest.mark.parametrize("origin", ["*", "studio.example", "https://studio.example/app", "null"])
+def test_an_origin_is_written_as_browsers_do(phosphene: Command, origin: str) -> None:
+    said = phosphene("serve", "--allow-origin", "https://fine.example", "--allow-origin", origin)
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert f"--allow-origin '{origin}'" in said.err
+    assert not Path("phosphene-studio").exists()
 
 
 def test_no_device(phosphene: Command) -> None:

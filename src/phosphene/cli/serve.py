@@ -51,6 +51,10 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name that the server is reached by.")
     ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A site whose pages may use the APIs, as https://studio.example."),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Let clients train on the folders in this one; else nobody may."),
@@ -64,7 +68,13 @@ def serve(
 ) -> None:
     """Serve the studio: queue, gallery and API."""
     demand_installed()
-    guard = guard_of(host, token, no_token=no_token, allow_host=allow_host or ())
+    guard = guard_of(
+        host,
+        token,
+        no_token=no_token,
+        allow_host=allow_host or (),
+        allow_origin=allow_origin or (),
+    )
     if data_dir is not None and not data_dir.is_dir():
         raise RecipeError(
             f"--data-dir {str(data_dir)!r} is no folder; it holds folders of pictures"
@@ -99,14 +109,21 @@ def demand_installed() -> None:
 
 
 def guard_of(
-    host: str, token: str | None, *, no_token: bool = False, allow_host: Sequence[str] = ()
+    host: str,
+    token: str | None,
+    *,
+    no_token: bool = False,
+    allow_host: Sequence[str] = (),
+    allow_origin: Sequence[str] = (),
 ) -> "Guard":
     """The rules for an address.
 
     Raises:
-        RecipeError: other machines could reach it, and there is no token; or an empty one.
+        RecipeError: other machines could reach it, and there is no token; or an empty one; or
+            an origin that is none.
     """
     from phosphene.web.guard import Guard, is_local
+    from phosphene.web.origins import read_origin
 
     if token is not None and (len(token) < 8 or not token.isascii() or not token.isprintable()):
         raise RecipeError("--token should have at least 8 characters, printable ASCII")
@@ -116,7 +133,8 @@ def guard_of(
             "or say --no-token"
         )
     names = frozenset(name.lower() for name in (*allow_host, host) if name not in ANY)
-    return Guard(token, names, any_address=host in ANY)
+    origins = frozenset(map(read_origin, allow_origin))
+    return Guard(token, names, any_address=host in ANY, origins=origins)
 
 
 def _run(settings: object, host: str, port: int) -> None:

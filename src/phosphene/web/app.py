@@ -25,6 +25,7 @@ from phosphene.web.job_log import JobLog
 from phosphene.web.limits import Ledger, LimitMiddleware
 from phosphene.web.logs import Style, fields, logged
 from phosphene.web.metrics import exposition
+from phosphene.web.origins import OriginMiddleware
 from phosphene.web.streams import Herald
 
 # that routes run in: they wait for the database, not for models, and forty that want Python at the
@@ -70,6 +71,7 @@ def create_app(settings: Settings, is_closing: Callable[[], bool] = bool) -> Fas
     ledger = Ledger(settings.limits)
     app.add_middleware(GuardMiddleware, guard=settings.guard)
     app.add_middleware(LimitMiddleware, ledger=ledger)  # outside: refusals count as well
+    app.add_middleware(OriginMiddleware, guard=settings.guard)  # pages may read refusals, too
     templates: list[Template] = []
     app.add_middleware(
         AccessMiddleware, templates=templates, places=(*PLACES, ICON), below=OWN_PATHS

@@ -30,6 +30,9 @@ LOGIN = "/login"
 OPEN_PATHS = ("/healthz",)  # without a token: it says nothing but that there is a server
 COOKIE = "phosphene-token"
 JSON, PNG, FORM = "application/json", "image/png", "multipart/form-data"
+# what pages of other sites may be let use; pages of ours are for people
+API_PATHS = ("/healthz", "/metrics", "/openapi.json", "/person.png", "/wander.png")
+API_STARTS = ("/api/", "/v1/", "/sdapi/", PAINTING_PATH)
 LIMITS = {JSON: 1_000_000, PNG: 32_000_000}  # bytes of a body, by its kind
 # where pictures come in JSON, as base64; and where they come as forms
 WITH_PICTURES = ("/sdapi/v1/img2img", "/sdapi/v1/png-info", "/sdapi/v1/interrogate")
@@ -54,6 +57,11 @@ def is_local(host: str) -> bool:
         return False
 
 
+def is_api(path: str) -> bool:
+    """Whether a path is one for programs."""
+    return path in API_PATHS or path.startswith(API_STARTS)
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """The rules.
@@ -63,11 +71,13 @@ class Guard:
         hosts: Names that this server answers to, besides the local ones.
         any_address: Whether it answers to every IP address too: a web page can make a *name* point
             here (DNS rebinding), but not an address.
+        origins: Other sites whose pages may use the APIs; see `origins.py`.
     """
 
     token: str | None = None
     hosts: frozenset[str] = frozenset()
     any_address: bool = False
+    origins: frozenset[str] = frozenset()
 
     def check(self, method: str, path: str, headers: Mapping[str, str]) -> int:
         """Let a request pass, or not; returns how many bytes its body may have.
@@ -75,39 +85,56 @@ class Guard:
         Raises:
             Refused: it does not pass.
         """
-        host = self._check_host(headers)
+        host = self.check_host(headers)
+        is_lent = self.lends(path, headers)
         if path not in (*OPEN_PATHS, LOGIN):
-            self._check_token(headers)
+            self._check_token(headers, bearer_alone=is_lent)
         if method in SAFE_METHODS and not path.startswith(PAINTING_PATH):
             return 0
-        _check_origin(headers, host)
+        if not is_lent:
+            _check_origin(headers, host)
         if method in SAFE_METHODS:
             return 0
         return _check_body(path, headers)
 
-    def _check_host(self, headers: Mapping[str, str]) -> str:
+    def lends(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request is of another site's page that may use what it asks for."""
+        origin = headers.get("origin", "")
+        is_own = urlsplit(origin).netloc == headers.get("host", "")
+        return origin in self.origins and not is_own and is_api(path)
+
+    def check_host(self, headers: Mapping[str, str]) -> str:
+        """See that a request means this server; returns the host as it is given.
+
+        Raises:
+            Refused: it means another.
+        """
         given = headers.get("host", "")
         name = _host_name(given)
         if name in LOCAL_NAMES or name in self.hosts or (self.any_address and _is_address(name)):
             return given
         raise Refused(421, "wrong_host", f"this server is not called {name[:100]!r}; --allow-host")
 
-    def _check_token(self, headers: Mapping[str, str]) -> None:
+    def _check_token(self, headers: Mapping[str, str], *, bearer_alone: bool) -> None:
         if self.token is None:
             return
-        shown = _shown_tokens(headers)
+        # cookies and passwords are what a browser adds by itself, whatever page asks
+        shown = _bearer(headers) if bearer_alone else _shown_tokens(headers)
         # all are compared, each in the same time whatever it is
         right = [hmac.compare_digest(text.encode(), self.token.encode()) for text in shown]
         if not any(right):
             raise Refused(401, "wrong_token", "show the server's token as `Authorization: Bearer`")
 
 
+def _bearer(headers: Mapping[str, str]) -> list[str]:
+    scheme, _, rest = headers.get("authorization", "").partition(" ")
+    return [rest.strip()] if scheme.lower() == "bearer" else []
+
+
 def _shown_tokens(headers: Mapping[str, str]) -> list[str]:
     """What a request shows: a bearer token, the password of Basic, or a cookie."""
-    found = []
+    found = _bearer(headers)
     scheme, _, rest = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        found.append(rest.strip())
     if scheme.lower() == "basic":
         with contextlib.suppress(binascii.Error, ValueError):
             found.append(base64.b64decode(rest, validate=True).decode().partition(":")[2])

@@ -46,7 +46,7 @@ async def person(
     truncation: Truncation = None,
 ) -> Response:
     """Paint a face, or what another generator dreams of: a new one each time, or a seed's."""
-    _demand_own(request)
+    _demand_own(here, request)
     chosen = drawn_seed() if seed is None else seed
     recipe = sample_of(here, model, chosen, truncation)
     png = await painted(here, recipe)
@@ -66,7 +66,7 @@ async def wander(
 
     The first time that a path moves along a direction it is looked for, which can take a while.
     """
-    _demand_own(request)
+    _demand_own(here, request)
     png = await painted(here, place_of(here, model, seed, path))
     headers = {"cache-control": "private, max-age=3600", "etag": f'"{sha256(png)}"'}
     return Response(png, media_type=PNG, headers=headers)
@@ -133,12 +133,14 @@ def still(model: str, seed: int, path: str) -> dict[str, Any]:
     return {**whole, "num_frames": 1, "times": [0.0]}
 
 
-def _demand_own(request: Request) -> None:
+def _demand_own(here: House, request: Request) -> None:
     """Refuse other sites: each picture is work, and their pages must not ask for thousands.
 
     Raises:
         Refused: the request is of another site's page.
     """
+    if here.settings.guard.lends(request.url.path, request.headers):
+        return
     if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
         raise Refused(403, "wrong_origin", "requests of other sites' pages are refused")
 
