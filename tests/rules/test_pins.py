@@ -47,7 +47,7 @@ def machine_paths(text: str, name: str) -> list[str]:
 
 
 def committed_texts() -> list[Path]:
-    folders = ("src", "tests", "docs", "bench", "recipes", ".ci", ".github")
+    folders = ("src", "tests", "docs", "bench", "recipes", "deploy", ".ci", ".github")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*")]
     return [path for path in [*ROOT.iterdir(), *files] if path.is_file() and path.suffix in TEXT]
 
