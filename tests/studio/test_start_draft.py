@@ -9,6 +9,7 @@ from phosphene.core.rng import Rng
 from phosphene.studio.craft import Painted
 from phosphene.studio.easel import set_easel
 from phosphene.studio.imagine import imagine
+from phosphene.studio.recipes.imagine import OWN_MODELS
 from phosphene.studio.replay import replay
 from phosphene.studio.stage import set_stage
 from phosphene.studio.start import start
@@ -67,3 +68,20 @@ def test_what_it_needs(zoo, tmp_path):
     recipe = tiny("fox", start="draft", drafter="tiny-vqgan")
     with pytest.raises(Unsupported, match="'tiny-vqgan' does not paint from words"):
         start(set_stage(recipe, zoo), zoo, RNG)
+
+
+def test_the_own_model_starts_from_a_draft_of_words_and_says_so(zoo, tmp_path, monkeypatch):
+    monkeypatch.setitem(OWN_MODELS, "vqgan-clip", "tiny-vqgan")
+    picture = tmp_path / "a.png"
+    save_png(torch.zeros(3, 16, 16), picture)
+
+    def begun(prompt="a red fox", **fields):
+        return set_stage(tiny(prompt, drafter="tiny-diffusion", **fields), zoo).recipe.start
+
+    assert begun() == "draft"
+    assert begun("a fox ^ an owl") == "draft"
+    assert begun(start="codebook") == "codebook"
+    assert begun(init_image=str(picture)) == "auto"
+    assert begun(str(picture)) == "auto"
+    monkeypatch.undo()
+    assert begun() == "auto"

@@ -38,6 +38,7 @@ from phosphene.studio.methods import METHODS, Canvas, Guide, Own, Paints, demand
 from phosphene.studio.provenance import input_hashes, model_hashes
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.fields import split_weight
+from phosphene.studio.recipes.imagine import OWN_MODELS
 from phosphene.studio.wording import Wording, scenes_of, wordings_of
 from phosphene.zoo import Zoo
 
@@ -222,6 +223,7 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
     init = open_image(Path(recipe.init_image)) if recipe.init_image else init
     if init is None and recipe.init_weight:
         raise RecipeError("init_weight needs an init_image to pull towards")
+    recipe = _started(recipe, wordings, init)
     judges = [split_weight(entry) for entry in recipe.perceptors]
     sketches = _sketches(recipe, zoo)
     drafter = recipe.drafter if recipe.start == "draft" else None
@@ -244,6 +246,17 @@ def set_stage(recipe: Imagine, zoo: Zoo, device: str = "cpu", init: Picture | No
             platform=Platform.here(str(place), own.dtype),
         ),
     )
+
+
+def _started(recipe: Imagine, wordings: tuple[Wording, ...], init: Picture | None) -> Imagine:
+    """Where a search by the embedded model starts for lack of a better one: from a draft."""
+    own = OWN_MODELS["vqgan-clip"]
+    if init is not None or recipe.start != "auto" or recipe.model_name != own:
+        return recipe
+    for wording in wordings:
+        if not any(p.text is not None and p.pull > 0 for p in wording.story.scenes[0]):
+            return recipe  # pictures alone cannot be drafted
+    return recipe.model_copy(update={"start": "draft"})
 
 
 def _sketches(recipe: Imagine, zoo: Zoo) -> str | None:

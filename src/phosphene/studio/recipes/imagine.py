@@ -185,7 +185,11 @@ class Imagine(Painting):
     image_prompts: Names = Field(
         (), max_length=64, description="pictures to resemble: each `path` or `path:weight`"
     )
-    start: Start = Field("auto", description="where the search starts")
+    start: Start = Field(
+        "auto",
+        description="where the search starts; auto = from init_image, else as the model does best: "
+        "emoji-vqgan from a draft",
+    )
     drafter: Location = Field(
         OWN_MODELS["diffusion"], description="the model that paints what start=draft goes on from"
     )
