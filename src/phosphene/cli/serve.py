@@ -165,6 +165,7 @@ def _run(settings: object, host: str, port: int) -> None:
         log_config=None,  # what it says goes where all goes
         access_log=False,  # URLs can hold prompts; `AccessMiddleware` leaves them out
         server_header=False,
+        proxy_headers=False,  # an address that a client says is its own would have its own limits
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     server = uvicorn.Server(config)
