@@ -45,7 +45,7 @@ def free_port() -> int:
 
 def recipe_of(number: int) -> dict[str, Any]:
     """A small recipe, none like another: a second of work, or less."""
-    model = ("digits-cgan", "digits-cgan", "faces-dcgan", "glyphs-cgan")[number % 4]
+    model = ("digits-cgan", "digits-cgan", "emoji-progan", "glyphs-cgan")[number % 4]
     return {"kind": "sample", "model": model, "count": 1 + 7 * number % 20, "seed": 1000 * number}
 
 
