@@ -33,7 +33,8 @@ def live(folder: Path, guard: Guard | None = None, **settings: Any) -> Iterator[
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=5, ws="none")
+            # its loggers are those of the whole process: other tests look at them
+            uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=5, ws="none")
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
         thread.start()
