@@ -18,6 +18,7 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import Images
 from phosphene.core.protocols import Autoencoder, Commission, Habits, Step
 from phosphene.core.rng import Rng
+from phosphene.core.runtime import on_threads
 from phosphene.core.weights import Shelf, load_into
 from phosphene.families.diffusion.flow import (
     Flow,
@@ -30,6 +31,7 @@ from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guid
 from phosphene.nn.guidance import terms_of
 from phosphene.nn.sketching import Book, Region, Sketches
 
+SMALL = 512  # a transformer up to this width gains nothing from a second thread
 STEPS, GUIDANCE_SCALE, SAMPLER = 12, 3.0, "euler"
 SHAPES_KEPT = 2  # the exponent of strength by which a start's shapes give way; chosen by looking
 
@@ -88,6 +90,10 @@ class LatentDiffusion(nn.Module):
 
     def illustrate(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         """Paint one picture; see `core.protocols.Illustrator`."""
+        steps = self._steps(commission, rng)
+        return on_threads(steps, 1) if self.flow.config.width <= SMALL else steps
+
+    def _steps(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         self.check(commission)
         sampling = self._sampling(commission)
         terms, unsaid = self._read(commission)

@@ -23,6 +23,7 @@ from phosphene.core.images import Images
 from phosphene.core.latent import Latent, Space
 from phosphene.core.protocols import Autoencoder, Choice, Commission, Habits, Step
 from phosphene.core.rng import Rng
+from phosphene.core.runtime import on_threads
 from phosphene.core.weights import Shelf, load_into
 from phosphene.families.tokens.sampling import (
     Known,
@@ -46,6 +47,7 @@ from phosphene.nn.sketching import Book, Drawing, Sketches
 GUIDANCE_SCALE = 1.5
 CHOICE = Choice(temperature=0.7, top_k=256, top_p=0.95, num_candidates=4)
 MOST_CANDIDATES = 64
+SMALL = 512  # a transformer up to this width gains nothing from a second thread
 PAPER = 1.0  # what is shown where nothing is drawn yet: white
 
 
@@ -91,12 +93,16 @@ class TokenPainter(nn.Module):
         if candidates > 1 and commission.judge is None:
             raise RecipeError(f"{candidates} candidates need a judge; name a perceptor")
 
-    @torch.no_grad()
     def illustrate(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         """Draw one picture; see `core.protocols.Illustrator`.
 
         While rows arrive the first candidate is shown; the last step shows the best one.
         """
+        steps = self._steps(commission, rng)
+        return on_threads(steps, 1) if self.network.config.width <= SMALL else steps
+
+    @torch.no_grad()
+    def _steps(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         self.check(commission)
         known = self._known(commission)
         choice = commission.choice or CHOICE
