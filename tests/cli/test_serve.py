@@ -15,6 +15,7 @@ import pytest
 from phosphene.cli.serve import guard_of
 from phosphene.core.errors import MissingTool, RecipeError
 from phosphene.web.guard import Guard
+from phosphene.web.house import Settings
 from tests.cli.conftest import Command
 
 ROOT = Path(__file__).parents[2]
@@ -59,6 +60,25 @@ def test_a_data_folder_has_to_be_there(phosphene: Command) -> None:
     said = phosphene("serve", "--data-dir", "nowhere")
     assert (said.code, said.err.count("\n")) == (2, 1)
     assert "--data-dir 'nowhere' is no folder" in said.err
+
+
+def test_folders_of_checkpoints_have_to_be_there(phosphene: Command, tmp_path: Path) -> None:
+    said = phosphene("serve", "--checkpoint-dir", str(tmp_path), "--checkpoint-dir", "nowhere")
+    assert (said.code, said.err.count("\n")) == (2, 1)
+    assert "--checkpoint-dir: 'nowhere' is no folder" in said.err
+
+
+def test_folders_of_checkpoints_are_opened(
+    phosphene: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Settings] = []
+    monkeypatch.setattr("phosphene.cli.serve._run", lambda settings, *_: opened.append(settings))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    folders = [str(tmp_path / name) for name in ("a", "b")]
+    for given in ([], ["--checkpoint-dir", folders[0], "--checkpoint-dir", folders[1]]):
+        assert phosphene("serve", *given).code == 0
+    assert [s.checkpoints for s in opened] == [(), (tmp_path / "a", tmp_path / "b")]
 
 
 @pytest.mark.parametrize("origin", ["*", "studio.example", "https://studio.example/app", "null"])

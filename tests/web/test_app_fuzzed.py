@@ -44,7 +44,9 @@ def test_no_request_is_a_fault_of_ours(tmp_path, monkeypatch):
     monkeypatch.setattr("phosphene.web.streams.LOOK_SECONDS", 0.01)
     monkeypatch.setattr("phosphene.web.streams.BEAT_SECONDS", 0.02)
     tried: list[str] = []
-    with live(tmp_path, limits=Limits(0, 0, 0)) as server:
+    (tmp_path / "open").mkdir()
+    opened = (tmp_path / "open",)
+    with live(tmp_path, limits=Limits(0, 0, 0), checkpoints=opened) as server:
         schema = schemathesis.openapi.from_url(f"{server.url}/openapi.json")
         for found in schema.get_all_operations():
             if (operation := found.ok()).path not in ENDLESS:

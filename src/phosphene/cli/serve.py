@@ -59,6 +59,10 @@ def serve(
         Path | None,
         typer.Option(help="Let clients train on the folders in this one; else nobody may."),
     ] = None,
+    checkpoint_dir: Annotated[
+        list[Path] | None,
+        typer.Option(help="Let clients convert the checkpoints in this folder; else nobody may."),
+    ] = None,
     limits: Annotated[
         str, typer.Option(help="Of one client, as jobs=120,waiting=200,requests=6000; 0 is none.")
     ] = "",
@@ -79,6 +83,7 @@ def serve(
         raise RecipeError(
             f"--data-dir {str(data_dir)!r} is no folder; it holds folders of pictures"
         )
+    checkpoints = roots_of(checkpoint_dir or ())
     devices = tuple(d.strip() for d in (device or context.obj.device).split(",") if d.strip())
     if not devices:
         raise RecipeError("--device should name one, for example cpu")
@@ -90,8 +95,17 @@ def serve(
     may = read_limits(limits)
     data = None if data_dir is None else data_dir.absolute()
     share = share_dir.absolute()
-    logs = log_format
-    settings = Settings(share, home(), database, devices, guard, may, data=data, style=logs)
+    settings = Settings(
+        share,
+        home(),
+        database,
+        devices,
+        guard,
+        may,
+        data=data,
+        style=log_format,
+        checkpoints=checkpoints,
+    )
     _run(settings, host, port)
 
 
@@ -106,6 +120,20 @@ def demand_installed() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingTool(f"{', '.join(missing)} not installed; pip install 'phosphene[studio]'")
+
+
+def roots_of(folders: Sequence[Path]) -> tuple[Path, ...]:
+    """The folders of checkpoints to open.
+
+    Raises:
+        RecipeError: one is no folder, or two have the same name.
+    """
+    from phosphene.studio.checkpoint_folders import checkpoint_roots
+
+    try:
+        return checkpoint_roots(folders)
+    except RecipeError as error:
+        raise RecipeError(f"--checkpoint-dir: {error}") from None
 
 
 def guard_of(

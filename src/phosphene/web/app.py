@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 import phosphene
+from phosphene.studio.converting import Converter, write_model
 from phosphene.studio.live import Live, answer
 from phosphene.studio.repair import tidy_up
 from phosphene.studio.studio import open_studio
@@ -18,7 +19,7 @@ from phosphene.studio.supervisor import Supervisor
 from phosphene.studio.worker import work
 from phosphene.web import entrance, failures, persons
 from phosphene.web.access import AccessMiddleware, Template, templates_of
-from phosphene.web.api import automatic1111, native, openai, pictures, url
+from phosphene.web.api import automatic1111, models, native, openai, pictures, url
 from phosphene.web.guard import GuardMiddleware
 from phosphene.web.house import Here, House, Settings
 from phosphene.web.job_log import JobLog
@@ -32,7 +33,7 @@ from phosphene.web.streams import Herald
 # same time keep the loop from it
 NUM_THREADS = 8
 ROUTERS = (
-    *(native.router, pictures.router, url.router, openai.router),
+    *(native.router, models.router, pictures.router, url.router, openai.router),
     *(automatic1111.router, automatic1111.internal, entrance.router, persons.router),
 )
 
@@ -105,6 +106,8 @@ def _open(settings: Settings, ledger: Ledger, is_closing: Callable[[], bool]) ->
     paints, works = (partial(logged, answer), partial(logged, work)) if is_json else (answer, work)
     live = Live(settings.home, settings.devices[0] if settings.devices else "cpu", paints)
     house = House(studio, settings, ledger, live, is_closing=is_closing)
+    if is_json:
+        house.converter = Converter(partial(logged, write_model))
     house.job_log = JobLog(studio)
     house.job_log.start()
     if settings.devices:
@@ -120,6 +123,7 @@ def _close(house: House) -> None:
     if house.supervisor is not None:
         house.supervisor.stop()
     house.live.stop()
+    house.converter.stop()
     if house.job_log is not None:
         house.job_log.stop()
     house.studio.close()

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from phosphene.core.errors import PhospheneError
+from phosphene.studio.converting import Converter
 from phosphene.studio.data_folders import folder_names, with_data
 from phosphene.studio.forecast import Forecast, forecast
 from phosphene.studio.job import Job, Workload, workload_of
@@ -43,6 +44,7 @@ class Settings:
         patience: Seconds for which an answer that is a picture is waited for.
         data: Whose folders may be learnt from; None lets nobody train over HTTP.
         style: Of the logs of all its processes.
+        checkpoints: Folders whose files may be converted; none lets nobody convert over HTTP.
     """
 
     share: Path
@@ -54,6 +56,7 @@ class Settings:
     patience: float = PATIENCE_SECONDS
     data: Path | None = None
     style: Style = Style.TEXT
+    checkpoints: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
@@ -64,6 +67,7 @@ class House:
         ledger: What each client has asked for.
         live: Paints at once what cannot wait for its turn.
         supervisor: None where no worker runs.
+        converter: Converts checkpoints, one at a time.
         job_log: Logs what becomes of jobs.
         is_closing: Whether streams should end, because the server is about to.
         options: What clients of AUTOMATIC1111's API have set, for all of them, as it is there.
@@ -75,6 +79,7 @@ class House:
     ledger: Ledger
     live: Live
     supervisor: Supervisor | None = None
+    converter: Converter = field(default_factory=Converter)
     job_log: JobLog | None = None
     is_closing: Callable[[], bool] = bool
     options: dict[str, object] = field(default_factory=dict)
@@ -89,6 +94,10 @@ class House:
             found = {card.name: card for card in cards(self.settings.home)}
             self._cards = (time.monotonic(), found)
         return found
+
+    def look_again(self) -> None:
+        """Forget which models there were: one was added."""
+        self._cards = (0.0, {})
 
     def model_names(self) -> list[str]:
         """Their names."""

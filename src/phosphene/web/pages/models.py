@@ -8,15 +8,22 @@ from fastapi import Request
 from nicegui import ui
 
 from phosphene.core.errors import PhospheneError
+from phosphene.studio.checkpoint_folders import CheckpointKind
+from phosphene.web.conversions import convert, offered, proposed_name
 from phosphene.web.house import House
 from phosphene.web.pages.frame import frame, house_of, page
-from phosphene.web.pages.pieces import named, sentence
+from phosphene.web.pages.pieces import named, sentence, told_errors
 from phosphene.zoo.card import Card
 from phosphene.zoo.fetch import is_here, pull
 from phosphene.zoo.registry import cards
 
 PATH = "/models"
 LOOK_SECONDS = 0.5
+KINDS = {
+    CheckpointKind.TAMING: "VQGAN (taming, latent-diffusion)",
+    CheckpointKind.STYLEGAN2: "StyleGAN2 (NVIDIA's PyTorch)",
+    CheckpointKind.BIGGAN: "BigGAN (DeepMind, ajbrock)",
+}
 
 
 class Pull:
@@ -43,7 +50,13 @@ class Shelf:
 
     def __init__(self, house: House, found: list[tuple[Card, bool]]) -> None:
         self.house = house
-        with ui.element("div").classes("cards"):
+        self.place = ui.element("div").classes("cards")
+        self.show(found)
+
+    def show(self, found: list[tuple[Card, bool]]) -> None:
+        """Show these cards instead."""
+        self.place.clear()
+        with self.place:
             for card, there in found:
                 self._card(card, there)
 
@@ -98,15 +111,69 @@ class Shelf:
             line.classes("error", remove="quiet")
 
 
+class Conversion:
+    """The form that makes a model of a checkpoint.
+
+    Args:
+        files: What can be converted, as `conversions.offered` lists it.
+        shelf: Where the new card is shown.
+    """
+
+    def __init__(self, house: House, files: list[str], shelf: Shelf) -> None:
+        self.house, self.shelf = house, shelf
+        title = ui.label("Convert").classes("subtitle").props("role=heading aria-level=2")
+        if not files:
+            title.text = "Nothing to convert"
+            ui.label("The folders that are open hold no checkpoints.").classes("quiet")
+            return
+        with ui.element("div").classes("conversion"):
+            self.file = ui.select(files, label="Checkpoint", value=files[0])
+            self.kind = ui.select(KINDS, label="Kind", value=next(iter(KINDS)))
+            self.name = ui.input("Name", placeholder=proposed_name(files[0]))
+            for field in (self.file, self.kind, self.name):
+                field.props("outlined dense options-dense stack-label")
+        self.file.on_value_change(self._propose)
+        with ui.element("div").classes("go"):
+            self.button = ui.button("Convert", icon="autorenew", color=None, on_click=self.convert)
+            self.button.props("outline no-caps")
+            self.line = ui.label().classes("quiet").props("role=status")
+        self.error = ui.label().classes("error").props("role=alert")
+
+    async def convert(self) -> None:
+        """Convert what is chosen, and show its card."""
+        file, name = self.file.value, self.name.value or ""
+        going = partial(convert, self.house, CheckpointKind(self.kind.value), file, name)
+        self.line.text, said = f"Converting {file}; a large one takes minutes", ""
+        self.button.props("loading").disable()
+        try:
+            with told_errors(self.error):
+                made = await run_sync(going, limiter=CapacityLimiter(1))
+                self.shelf.show(await run_sync(found_models, self.house))
+                self.name.value, said = "", f"{made.name} is here"
+        finally:
+            self.line.text = said
+            self.button.props(remove="loading").enable()
+
+    def _propose(self) -> None:
+        self.name.props["placeholder"] = proposed_name(self.file.value)
+
+
 @page(PATH)
 async def models_page(request: Request) -> None:
     """Show all models."""
     house = house_of(request)
     with frame(request, PATH):
         ui.label("Models").classes("title").props("role=heading aria-level=1")
-        Shelf(house, await run_sync(_found, house))
+        if house.settings.checkpoints:
+            form = named(ui.element("section").classes("form panel"), "Convert")
+        shelf = Shelf(house, await run_sync(found_models, house))
+        if house.settings.checkpoints:
+            files = await run_sync(offered, house)
+            with form:
+                Conversion(house, files, shelf)
 
 
-def _found(house: House) -> list[tuple[Card, bool]]:
+def found_models(house: House) -> list[tuple[Card, bool]]:
+    """All cards, and whether their weights are here."""
     home = house.settings.home
     return [(card, is_here(card, home)) for card in cards(home)]
