@@ -61,7 +61,10 @@ def serve(
     ] = None,
     checkpoint_dir: Annotated[
         list[Path] | None,
-        typer.Option(help="Let clients convert the checkpoints in this folder; else nobody may."),
+        typer.Option(
+            metavar="<path>",
+            help="Let clients convert the checkpoints in this folder; else nobody may.",
+        ),
     ] = None,
     limits: Annotated[
         str, typer.Option(help="Of one client, as jobs=120,waiting=200,requests=6000; 0 is none.")
