@@ -1,6 +1,12 @@
 """The database: versions, whole transactions, readers beside a writer."""
 
+import os
+import shutil
+import subprocess
 import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -99,6 +105,7 @@ def test_a_step_that_fails_leaves_the_version_as_it_was(tmp_path):
         ("nonsense", "no database"),
         ("magic://me:secret@host/x", "magic://...@host/x"),
         ("sqlite://", "name a file"),
+        ("mysql://me:secret@host/x", "no database that is known"),
     ],
 )
 def test_what_is_no_database_is_refused(url, said):
@@ -106,3 +113,57 @@ def test_what_is_no_database_is_refused(url, said):
         open_database(url)
     assert said in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@pytest.fixture(scope="module")
+def postgresql(tmp_path_factory) -> Iterator[str]:
+    """The URL of a server of our own, where PostgreSQL and psycopg are installed."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    programs = Path(shutil.which("initdb") or (found[-1] / "initdb" if found else "/none")).parent
+    if not (programs / "initdb").exists():
+        pytest.skip("PostgreSQL is not installed")
+    folder = tmp_path_factory.mktemp("postgresql")
+    user = "postgres" if os.getuid() == 0 else None  # it refuses to be root
+    if user is not None:
+        shutil.chown(folder, user)
+        for parent in folder.parents[:3]:
+            parent.chmod(0o755)
+    data, port = folder / "data", 5000 + os.getpid() % 50000
+
+    def call(*words: str) -> None:
+        subprocess.run([programs / words[0], *words[1:]], user=user, check=True, cwd=folder)
+
+    call("initdb", "-D", str(data), "-A", "trust", "-U", "phosphene", "--no-sync")
+    options = f"-p {port} -k {folder} -c listen_addresses="
+    call("pg_ctl", "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    yield f"postgresql+psycopg://phosphene@/postgres?host={folder}&port={port}"
+    call("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+
+
+def test_of_postgresql_writers_take_turns_and_readers_see_one_moment(postgresql):
+    """Each writer counts what is there before it adds one more: two at a time would count alike."""
+    first, second = open_database(postgresql), open_database(postgresql)
+
+    def count(database) -> None:
+        for _ in range(20):
+            with database.writing() as connection:
+                number = connection.scalar(sa.select(sa.func.count()).select_from(collections))
+                time.sleep(0.002)
+                add(connection, str(number))  # ids are unique
+
+    threads = [threading.Thread(target=count, args=(each,)) for each in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, names(first))) == list(range(40))
+    with first.reading() as connection:
+        seen = sa.select(sa.func.count()).select_from(collections)
+        before = connection.scalar(seen)
+        with second.writing() as writer:
+            add(writer, "new")
+        assert connection.scalar(seen) == before
+    assert len(names(first)) == 41
+    first.close()
+    second.close()

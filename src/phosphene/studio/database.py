@@ -1,7 +1,7 @@
 """The studio's memory: one SQL database, SQLite by default. Imports no torch.
 
 SQLite writes ahead (WAL), so that readers never wait; whoever writes takes the lock when the
-transaction begins, and waits for it up to `BUSY_SECONDS`. Other databases go by their URL.
+transaction begins, and waits for it up to `BUSY_SECONDS`. PostgreSQL goes by its URL.
 """
 
 import sqlite3
@@ -20,6 +20,7 @@ from phosphene.studio.tables import VERSION, meta, metadata
 
 BUSY_SECONDS = 30.0
 FILE = "studio.sqlite"
+TURN = 0x70686F7370  # of writers: the same number in every process ("phosp")
 _VERSION_KEY = "schema"
 
 # What leads from a version to the next; each is carried out in the transaction that counts on.
@@ -153,8 +154,12 @@ def migrate(
 def _engine(url: str) -> sa.Engine:
     try:
         parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            engine = sa.create_engine(parsed, pool_pre_ping=True)
+            sa.event.listen(engine, "begin", _begin_in_turn)
+            return engine
         if parsed.get_backend_name() != "sqlite":
-            return sa.create_engine(parsed, pool_pre_ping=True)
+            raise NoSuchModuleError  # nothing would keep two of its writers apart
     except (ArgumentError, NoSuchModuleError):
         raise RecipeError(
             f"{_hidden(url)!r} is no database that is known here; "
@@ -185,6 +190,19 @@ def _begin(connection: sa.Connection) -> None:
     """A writer takes the lock at once: to ask for it after reading could only fail."""
     writes = connection.get_execution_options().get("writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_in_turn(connection: sa.Connection) -> None:
+    """Of PostgreSQL: one writer at a time, as in SQLite; a reader sees one moment.
+
+    A writer that has waited for its turn sees what those before it have written.
+    """
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql(
+        f"SELECT pg_advisory_xact_lock({TURN})"
+        if writes
+        else "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    )
 
 
 @contextmanager
