@@ -182,6 +182,8 @@ def _set_up(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
+    # KiB: each connection keeps pages that the system keeps anyway, and a server seems to grow
+    cursor.execute("PRAGMA cache_size = -256")
     cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
     cursor.close()
 
