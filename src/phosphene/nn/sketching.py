@@ -14,10 +14,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from phosphene.core.errors import CheckpointError
 from phosphene.core.images import Images, resize
 from phosphene.core.latent import Latent, Space
 from phosphene.core.protocols import Autoencoder, Commission
 from phosphene.core.rng import Rng
+from phosphene.core.weights import Shelf
 from phosphene.nn.insertion import Share, ground, inserted
 from phosphene.nn.layout import FULL, Manner, Thing, read_layout, read_manner
 
@@ -128,6 +130,22 @@ class Sketches:
 
     def _direction(self, texts: Sequence[str]) -> Float[Tensor, " e"]:
         return F.normalize(direction(self.embed(texts)).mean(dim=0), dim=0)
+
+
+def sketches_of(
+    name: str, shelf: Shelf, autoencoder: Autoencoder, embed: Embed, side: int
+) -> Sketches | None:
+    """What draws for a model whose config names a sketchbook; None if it names none.
+
+    Raises:
+        CheckpointError: what is named is no sketchbook.
+    """
+    if not name:
+        return None
+    book = shelf.model(name)
+    if not isinstance(book, Book):
+        raise CheckpointError(f"{name!r} is no sketchbook to paint after")
+    return Sketches(book, autoencoder, embed, side)
 
 
 def pasted(canvas: Images, drawing: Images, thing: Thing) -> Images:

@@ -69,8 +69,8 @@ def test_all_of_a_sketch_is_seen_from_the_first_token_on_that_is_near(size) -> N
         row = place // TINY_TOKENS.grid_size
         if row > 1:
             assert apart[: (row - 1) * TINY_TOKENS.grid_size].max() < 1e-5
-        elif row:
-            assert apart[0 if place == TINY_TOKENS.grid_size else place - TINY_TOKENS.grid_size] > 0
+        if row:  # seen from the place above it, too
+            assert apart[place - TINY_TOKENS.grid_size] > 1e-4
 
 
 def test_no_sketch_is_one_that_shows_nothing() -> None:

@@ -29,7 +29,7 @@ from phosphene.families.diffusion.flow import (
 )
 from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guided, sample
 from phosphene.nn.guidance import terms_of
-from phosphene.nn.sketching import Book, Region, Sketches
+from phosphene.nn.sketching import Region, Sketches, sketches_of
 
 SMALL = 512  # a transformer up to this width gains nothing from a second thread
 STEPS, GUIDANCE_SCALE, SAMPLER = 12, 3.0, "euler"
@@ -137,9 +137,9 @@ class LatentDiffusion(nn.Module):
             return Sketch(start)
         drawing = self.sketches.of(commission, commission.drawing)
         codes, size = self.encode(drawing.images), self.flow.config.latent_size
-        kept = start is not None and commission.mask is None
-        share = commission.strength**SHAPES_KEPT if kept else 1.0
-        if start is not None and kept:
+        share = 1.0
+        if start is not None and commission.mask is None:
+            share = commission.strength**SHAPES_KEPT
             codes = torch.lerp(start, codes, share)
         return Sketch(codes, tuple(region.pooled(size, share) for region in drawing.regions))
 
@@ -224,10 +224,11 @@ def build(
             f"{flow.config.autoencoder!r} and {flow.config.text!r} are no autoencoder and text "
             "network with sentences, which latent diffusion is made of"
         )
-    sketches, side = None, flow.config.resolution
-    if flow.config.sketches:
-        book = shelf.model(flow.config.sketches)
-        if not isinstance(book, Book):
-            raise CheckpointError(f"{flow.config.sketches!r} is no sketchbook to paint after")
-        sketches = Sketches(book, autoencoder, lambda texts: text.tokens(texts)[0], side)
+    sketches = sketches_of(
+        flow.config.sketches,
+        shelf,
+        autoencoder,
+        lambda texts: text.tokens(texts)[0],
+        flow.config.resolution,
+    )
     return LatentDiffusion(flow.requires_grad_(False).eval(), autoencoder, text, sketches)

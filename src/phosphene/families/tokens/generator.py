@@ -41,7 +41,7 @@ from phosphene.families.tokens.transformer import (
     read,
 )
 from phosphene.nn.guidance import terms_of
-from phosphene.nn.sketching import Book, Drawing, Sketches
+from phosphene.nn.sketching import Drawing, Sketches, sketches_of
 
 # chosen by looking: more guidance spreads a colour over the ground
 GUIDANCE_SCALE = 1.5
@@ -219,12 +219,9 @@ def build(tensors: Mapping[str, Tensor], config: Mapping[str, Any], shelf: Shelf
             "painter is made of"
         )
     demand_vocab(c, autoencoder)
-    sketches = None
-    if c.sketches:
-        book = shelf.model(c.sketches)
-        if not isinstance(book, Book):
-            raise CheckpointError(f"{c.sketches!r} is no sketchbook to paint after")
-        sketches = Sketches(book, autoencoder, lambda texts: text.tokens(texts)[0], c.resolution)
+    sketches = sketches_of(
+        c.sketches, shelf, autoencoder, lambda texts: text.tokens(texts)[0], c.resolution
+    )
     return TokenPainter(network.requires_grad_(False).eval(), autoencoder, text, sketches)
 
 
