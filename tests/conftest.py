@@ -35,6 +35,17 @@ def same_random_numbers() -> None:
 
 
 @pytest.fixture
+def one_thread() -> Iterator[None]:
+    """For tests that count calls: batches are split among threads, where there are several."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def phosphene_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty PHOSPHENE_HOME, for tests that write to it.
 

@@ -146,6 +146,7 @@ def test_a_step_is_pure_and_steps_differ() -> None:
     torch.testing.assert_close(objective.at(5)(x)[:1], first)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_equal_cutouts_are_cut_once_and_perceptors_weigh() -> None:
     a, b, c = ColourPerceptor(), ColourPerceptor(), ColourPerceptor(12)
     noisy = Cutouts(policy="random", count=3, size=8)
@@ -270,6 +271,7 @@ def test_noise_falls_from_start_to_end_and_begins_anew(start: float, end: float,
     assert all(move * (end - start) >= -1e-9 for move in moves)
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_views_are_as_noisy_as_the_step_asks() -> None:
     perceptor = ColourPerceptor(64)
     gaze = Gaze(perceptor, Cutouts(policy="whole", count=8, size=64, noise=0.0))

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from phosphene.core.images import Images
 from phosphene.core.weights import Shelf, load_into
 from phosphene.nn.depthwise import DepthwiseConv2d
+from phosphene.nn.frozen_conv import Pads, frozen_conv, is_frozen
 
 Maps = list[Float[Tensor, "_ _ _ _"]]  # each of its own shape; a single target broadcasts
 
@@ -67,19 +68,21 @@ class ConvNorm(nn.Module):
         self.norm: nn.Module = nn.BatchNorm2d(outputs, eps=NORM_EPS)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.stride > 1:
-            x = self._pad_same(x)
-        x = self.norm(self.conv(x))
+        pads = self._pads(x) if self.stride > 1 else (0, 0, 0, 0)
+        if isinstance(self.norm, nn.Identity) and is_frozen(x, self.conv):
+            return frozen_conv(x, self.conv, pads, self.active)
+        x = self.norm(self.conv(F.pad(x, pads) if any(pads) else x))
         return F.relu6(x, inplace=True) if self.active else x
 
-    def _pad_same(self, x: Tensor) -> Tensor:
-        """Pad so that the output is ceil(size / stride); the odd pixel goes right and below."""
+    def _pads(self, x: Tensor) -> Pads:
+        """So that the output is ceil(size / stride); the odd pixel goes right and below."""
         pads: list[int] = []
         for size in (x.shape[-1], x.shape[-2]):
             covered = (-(-size // self.stride) - 1) * self.stride + self.kernel
             total = max(0, covered - size)
             pads += [total // 2, total - total // 2]
-        return F.pad(x, pads)
+        left, right, top, bottom = pads
+        return left, right, top, bottom
 
     def fold(self) -> None:
         """Merge the batch norm, which is affine in eval mode, into the convolution."""

@@ -19,6 +19,7 @@ from phosphene.core.errors import LatentMismatch, RecipeError
 from phosphene.core.images import Images, Picture, resize
 from phosphene.core.protocols import Objective, Perceptor
 from phosphene.core.rng import Rng
+from phosphene.core.streams import by_rows
 from phosphene.prompting.cutouts import Cutouts, Views
 from phosphene.prompting.prompt import Phrase
 from phosphene.prompting.weighing import embed_words
@@ -174,7 +175,7 @@ class PromptObjective:
         return replace(gaze.cutouts, noise=self.noise.at(index))
 
     def _judge(self, gaze: Gaze, views: Views, targets: Tensor, num_images: int) -> Losses:
-        seen = gaze.perceptor.encode_image(views)
+        seen = by_rows(gaze.perceptor.encode_image, views)
         seen = seen.view(gaze.cutouts.count, num_images, 1, -1)
         weights, stops = self.weights.to(seen.device), self.stops.to(seen.device)
         signed = spherical_distance(seen, targets) * weights.sign()  # cuts b m

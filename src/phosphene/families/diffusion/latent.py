@@ -19,6 +19,7 @@ from phosphene.core.images import Images
 from phosphene.core.protocols import Autoencoder, Commission, Habits, Step
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import on_threads
+from phosphene.core.streams import at_once, by_rows
 from phosphene.core.weights import Shelf, load_into
 from phosphene.families.diffusion.flow import (
     Flow,
@@ -68,6 +69,11 @@ class LatentDiffusion(nn.Module):
         )
 
     @property
+    def small(self) -> bool:
+        """Whether its operations are too small to be split among threads."""
+        return self.flow.config.width <= SMALL
+
+    @property
     def samplers(self) -> tuple[str, ...]:
         """Names of the solvers it knows."""
         return tuple(SAMPLERS)
@@ -91,7 +97,7 @@ class LatentDiffusion(nn.Module):
     def illustrate(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         """Paint one picture; see `core.protocols.Illustrator`."""
         steps = self._steps(commission, rng)
-        return on_threads(steps, 1) if self.flow.config.width <= SMALL else steps
+        return on_threads(steps, 1) if self.small else steps
 
     def _steps(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         self.check(commission)
@@ -189,7 +195,9 @@ class Listener:
         self, x: Float[Tensor, "b d rows columns"], sigma: float
     ) -> Float[Tensor, "b d rows columns"]:
         """Expect normalised codes."""
-        return x - sigma * guided(self.model.flow, x, sigma, self.terms, self.unsaid, self.scale)
+        call = partial(guided, self.model.flow, x, sigma, self.terms, self.unsaid, self.scale)
+        velocity = at_once([call])[0] if self.model.small else call()
+        return x - sigma * velocity
 
     def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:
         """Pictures to normalised codes."""
@@ -197,7 +205,7 @@ class Listener:
 
     def decode(self, x0: Float[Tensor, "b d rows columns"]) -> Images:
         """Normalised codes to pictures; differentiable."""
-        return self.model.paint(x0)
+        return by_rows(self.model.paint, x0, 1) if self.model.small else self.model.paint(x0)
 
 
 def _kept(images: Images, commission: Commission) -> Images:
