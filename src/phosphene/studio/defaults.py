@@ -19,6 +19,7 @@ class Defaults:
     guidance_scale: float | None = None
     push: float | None = None
     rounds: int | None = None
+    look_every: int | None = None
 
 
 DEFAULTS = {
@@ -44,7 +45,13 @@ FROM_FLOW = {  # the sketch has its shapes: what is missing are surfaces
 }
 STEERING = Defaults(iterations=150, learning_rate=0.05, num_cutouts=12)  # of gan-clip
 GUIDING = Defaults(  # of guided-diffusion
-    iterations=30, num_cutouts=8, start_noise=0.3, guidance_scale=3.0, push=0.15, rounds=1
+    iterations=30,
+    num_cutouts=8,
+    start_noise=0.3,
+    guidance_scale=3.0,
+    push=0.15,
+    rounds=1,
+    look_every=2,
 )
 
 

@@ -22,6 +22,7 @@ def sampling_of(stage: Stage, rng: Rng) -> GuidedSampling:
     assert recipe.iterations is not None
     assert recipe.push is not None
     assert recipe.rounds is not None
+    assert recipe.look_every is not None
     asked = recipe.model_copy(update={"sampler": model.habits.sampler})
     said, away = spans_of(stage.story, judged=True)
     init = None if stage.init is None else stage.init_images()
@@ -30,6 +31,7 @@ def sampling_of(stage: Stage, rng: Rng) -> GuidedSampling:
         steps=recipe.iterations,
         push=recipe.push,
         rounds=recipe.rounds,
+        look_every=recipe.look_every,
         strength=recipe.strength,
         symmetry=recipe.symmetry,
     )

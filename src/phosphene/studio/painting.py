@@ -1,6 +1,7 @@
 """One picture in progress. Knows no files: it paints, it can be saved and go on another day."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -63,9 +64,12 @@ class Painting:
             self._move_camera()
             step = self.optimisation.step()
             self._whole = self._snapshot()
-            assert step.images is not None
             scalars = {**step.scalars, "picture": float(self.number)}
-            yield Step(*self._place(step.index), self.stage.crop(step.images), scalars)
+            yield Step(*self._place(step.index), cache(partial(self._shown, step)), scalars)
+
+    def _shown(self, step: Step) -> Images:
+        assert step.images is not None
+        return self.stage.crop(step.images)
 
     def finished(self) -> Painted:
         """The picture after the last whole iteration, as the last step."""

@@ -291,6 +291,7 @@ def _complete(recipe: Imagine, own: Own) -> Imagine:
             "guidance_scale": _first(recipe.guidance_scale, default.guidance_scale),
             "push": _first(recipe.push, default.push),
             "rounds": recipe.rounds or default.rounds,
+            "look_every": recipe.look_every or default.look_every,
         }
     else:
         filled |= {

@@ -91,6 +91,29 @@ def test_each_step_has_its_own_objective() -> None:
     assert seen == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
+def test_between_looks_it_goes_on_the_same_way() -> None:
+    seen: list[int] = []
+
+    def noted(index: int) -> Any:
+        seen.append(index)
+        return brightness(index)
+
+    sparing = run(guided(objective=noted, steps=5, look_every=2))
+    assert seen == [0, 2, 4]
+    # the gradient of brightness is the same everywhere: here nothing is lost
+    torch.testing.assert_close(sparing, run(guided(steps=5)))
+
+
+def test_a_step_that_does_not_look_shows_the_picture_and_the_last_loss() -> None:
+    sampling, every = guided(steps=4, look_every=2), guided(steps=4)
+    for index in range(4):
+        step, wanted = sampling.step(), every.step()
+        torch.testing.assert_close(step.images, wanted.images)
+        if index % 2 == 0:
+            last = step.scalars["loss"]
+        assert step.scalars["loss"] == last
+
+
 def test_a_start_from_a_picture_skips_steps() -> None:
     init = Rng((1,)).uniform(3, 8, 8, low=-1.0)
     little = guided(init=init, strength=0.05, steps=40, push=0.0)
@@ -109,11 +132,15 @@ def test_pictures_become_symmetric(symmetry, axis) -> None:
     assert unevenness(run(guided(push=0.0, symmetry=symmetry))) < 0.7 * free
 
 
-def test_it_continues_bit_for_bit() -> None:
-    whole, begun = guided(painter().told(asked())), guided(painter().told(asked()))
+@pytest.mark.parametrize("every", [1, 3])
+def test_it_continues_bit_for_bit(every: int) -> None:
+    def begin() -> GuidedSampling:
+        return guided(painter().told(asked()), look_every=every)
+
+    whole, begun = begin(), begin()
     for _ in range(7):
         begun.step()
-    resumed = guided(painter().told(asked()))
+    resumed = begin()
     resumed.load_state(begun.state())
     assert torch.equal(run(resumed), run(whole))
 

@@ -41,7 +41,7 @@ OF_DENOISERS = (
     "drawing_seed",
 )
 OF_TOKENS = ("temperature", "top_k", "top_p", "num_candidates")  # besides some of the others
-OF_STEERED_DENOISERS = ("push", "rounds", "symmetry")
+OF_STEERED_DENOISERS = ("push", "rounds", "look_every", "symmetry")
 OF_OPTIMISERS = ("optimiser", "learning_rate", "repaint_every", "start", "drafter", "zoom")
 OF_SEARCHES = (
     "perceptors",
@@ -236,6 +236,11 @@ class Imagine(Painting):
     )
     rounds: int | None = Field(
         None, ge=1, le=100, description="pushes a step of guided diffusion; none = the default"
+    )
+    look_every: Every | None = Field(
+        None,
+        description="steps of guided diffusion from one at which perceptors look to the next; "
+        "those between push the same way; none = the default",
     )
     symmetry: Literal["none", "sides", "halves"] = Field(
         "none", description="guided diffusion: mirror the left half, or the upper one"
