@@ -1,6 +1,5 @@
 """Objectives: closed forms at and away from their minima, and what they ask of a picture."""
 
-import itertools
 import math
 from collections.abc import Sequence
 
@@ -13,12 +12,12 @@ from torch import Tensor
 
 from phosphene.core.errors import LatentMismatch, RecipeError
 from phosphene.core.rng import Rng
+from phosphene.prompting.cut_schedule import CutSchedule, NoiseFall
 from phosphene.prompting.cutouts import Cutouts
 from phosphene.prompting.objective import (
     Gaze,
     InitPull,
     LatentPull,
-    NoiseFall,
     PromptObjective,
     RangePenalty,
     Saturation,
@@ -257,27 +256,13 @@ def test_bad_settings() -> None:
         PromptObjective.of_scene(parse("red").scenes[0], (), Rng((0,)))
 
 
-@given(st.floats(0, 2), st.floats(0, 2), st.integers(1, 500))
-def test_noise_falls_from_start_to_end_and_begins_anew(start: float, end: float, n: int) -> None:
-    fall = NoiseFall(start=start, end=end, iterations=n)
-    levels = [fall.at(index) for index in range(n)]
-    assert levels[0] == pytest.approx(start)
-    assert fall.at(n) == levels[0]
-    if n > 1:
-        assert levels[-1] == pytest.approx(end)
-    low, high = sorted((start, end))
-    assert all(low - 1e-9 <= level <= high + 1e-9 for level in levels)
-    moves = [b - a for a, b in itertools.pairwise(levels)]
-    assert all(move * (end - start) >= -1e-9 for move in moves)
-
-
 @pytest.mark.usefixtures("one_thread")
 def test_views_are_as_noisy_as_the_step_asks() -> None:
     perceptor = ColourPerceptor(64)
     gaze = Gaze(perceptor, Cutouts(policy="whole", count=8, size=64, noise=0.0))
     scene = parse("red").scenes[0]
-    fall = NoiseFall(start=1.0, end=0.0, iterations=5)
-    objective = PromptObjective.of_scene(scene, (gaze,), Rng((0,)), noise=fall)
+    schedule = CutSchedule(noise=NoiseFall(start=1.0, end=0.0, iterations=5))
+    objective = PromptObjective.of_scene(scene, (gaze,), Rng((0,)), schedule=schedule)
     for index in (0, 2, 4):
         objective.at(index)(painted("red", size=64))
     deviations = [views.std(dim=(1, 2, 3), correction=0) for views in perceptor.views]

@@ -26,6 +26,7 @@ def test_a_plain_recipe_has_no_foreign_fields(method):
         ("gan-clip", {"symmetry": "sides"}),
         ("guided-diffusion", {"learning_rate": 0.1}),
         ("guided-diffusion", {"zoom": {}}),
+        ("vqgan-clip", {"cut_overview": "0:1, 9:0", "cut_policy": "random"}),
     ],
 )
 def test_foreign_fields_are_named(method, fields):

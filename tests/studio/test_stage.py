@@ -71,6 +71,26 @@ def test_a_story_changes_scene_and_loops(zoo):
     assert losses[0] != pytest.approx(losses[2])
 
 
+def test_cutouts_show_the_whole_first_and_parts_later(zoo):
+    images = Rng((1,)).uniform(3, 16, 16)
+
+    def losses(smallest: str) -> list[float]:
+        recipe = tiny(cut_overview="0:1, 2:1, 3:0", cut_smallest=smallest, cut_noise=0.0)
+        objective = set_stage(recipe, zoo).objective(Rng((7,)))
+        return [float(objective(index)(images)) for index in range(5)]
+
+    large, small, shrinking = losses("1"), losses("0.2"), losses("3:1, 4:0.2")
+    assert large[:3] == small[:3] == shrinking[:3]  # all views are whole: there is no other
+    assert large[3] != small[3]
+    assert shrinking[3:] == [large[3], small[4]]
+
+
+def test_few_are_judged_as_at_the_end(zoo):
+    recipe = tiny(cut_overview="0:1, 9:0", cut_smallest="0:0.9, 9:0.2", iterations=10)
+    (gaze,) = set_stage(recipe, zoo).gazes
+    assert (gaze.cutouts.overview, gaze.cutouts.smallest) == (0.0, 0.2)
+
+
 def test_the_pull_is_least_at_the_init_image(zoo, photo):
     def loss(images: Images, **fields: object) -> float:
         stage = set_stage(tiny(init_image=photo, cut_noise=0.0, **fields), zoo)

@@ -7,7 +7,7 @@ the same index sees the same cutouts. Objectives without randomness are their ow
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -20,6 +20,7 @@ from phosphene.core.images import Images, Picture, resize
 from phosphene.core.protocols import Objective, Perceptor
 from phosphene.core.rng import Rng
 from phosphene.core.streams import by_rows
+from phosphene.prompting.cut_schedule import CutSchedule
 from phosphene.prompting.cutouts import Cutouts, Views
 from phosphene.prompting.prompt import Phrase
 from phosphene.prompting.weighing import embed_words
@@ -81,26 +82,6 @@ class Gaze:
             raise RecipeError(f"a perceptor has weight {self.weight}; use a finite number")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseFall:
-    """How the noise on cutouts falls during a run: first coarse shapes count, then fine ones.
-
-    Largest deviation at step i of n, with t = i / (n - 1): end + (start - end) (1 - t)^2; step n
-    begins anew, as the scenes of a story do. Seen through much noise, a gradient is that of a
-    smoothed perceptor, which says where things should be while nothing is there yet: Kaur et al.
-    2019, "Are Perceptually-Aligned Gradients a General Property of Robust Classifiers?"
-    """
-
-    start: float
-    end: float
-    iterations: int
-
-    def at(self, index: int) -> float:
-        """Largest deviation of a view's noise at a step, of a range of 2."""
-        left = 1 - index % self.iterations / max(1, self.iterations - 1)
-        return self.end + (self.start - self.end) * left**2
-
-
 @dataclass(frozen=True, slots=True)
 class PromptObjective:
     """How far pictures are from a scene's phrases, in the eyes of one or more perceptors.
@@ -115,7 +96,7 @@ class PromptObjective:
         weights: Of the phrases, m.
         stops: Of the phrases, m, in the signed distance; -inf never stops.
         rng: One seed a picture; step `index` sees the views of `rng.fork(index)`.
-        noise: On the views, step by step; None leaves it to the cutouts.
+        schedule: How the cutouts change, step by step; None leaves them as they are.
     """
 
     gazes: tuple[Gaze, ...]
@@ -123,7 +104,7 @@ class PromptObjective:
     weights: Float[Tensor, " m"]
     stops: Float[Tensor, " m"]
     rng: Rng
-    noise: NoiseFall | None = None
+    schedule: CutSchedule | None = None
 
     @classmethod
     def of_scene(
@@ -132,7 +113,7 @@ class PromptObjective:
         gazes: Sequence[Gaze],
         rng: Rng,
         pictures: Mapping[str, Picture] | None = None,
-        noise: NoiseFall | None = None,
+        schedule: CutSchedule | None = None,
     ) -> "PromptObjective":
         """Embed the phrases of a scene once, with every perceptor.
 
@@ -149,7 +130,7 @@ class PromptObjective:
             torch.tensor([phrase.pull for phrase in scene]),
             torch.tensor([phrase.stop for phrase in scene]),
             rng.fork("views"),
-            noise,
+            schedule,
         )
 
     def at(self, index: int) -> Objective:
@@ -170,9 +151,7 @@ class PromptObjective:
         return distance
 
     def _cutouts(self, gaze: Gaze, index: int) -> Cutouts:
-        if self.noise is None:
-            return gaze.cutouts
-        return replace(gaze.cutouts, noise=self.noise.at(index))
+        return gaze.cutouts if self.schedule is None else self.schedule.at(index, gaze.cutouts)
 
     def _judge(self, gaze: Gaze, views: Views, targets: Tensor, num_images: int) -> Losses:
         seen = by_rows(gaze.perceptor.encode_image, views)

@@ -127,6 +127,9 @@ def demand_own_fields(recipe: Imagine) -> None:
         RecipeError: names the field.
     """
     demand_plain(recipe, OF_TOKENS, f"{recipe.chosen_method} draws no tokens", "--method tokens")
+    if recipe.cut_policy != "overview+inner":
+        what = f"{recipe.cut_policy} cutouts have none"
+        demand_plain(recipe, ("cut_overview", "cut_smallest"), what, "--cut-policy overview+inner")
     if recipe.chosen_method == "guided-diffusion":
         what = "guided-diffusion has none"
         demand_plain(recipe, OF_OPTIMISERS, what, "--method vqgan-clip")

@@ -5,6 +5,7 @@ Cheap checks come first, so that a mistake in the recipe shows before gigabytes 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,11 +18,11 @@ from phosphene.core.images import Images, Picture, fit, open_image
 from phosphene.core.protocols import Objective, Perceptor
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import resolve_device
+from phosphene.prompting.cut_schedule import CutSchedule, NoiseFall
 from phosphene.prompting.cutouts import Cutouts
 from phosphene.prompting.objective import (
     Gaze,
     InitPull,
-    NoiseFall,
     PromptObjective,
     RangePenalty,
     Saturation,
@@ -37,6 +38,7 @@ from phosphene.studio.defaults import BLANKS
 from phosphene.studio.methods import METHODS, Canvas, Guide, Own, Paints, demand_own_fields, frozen
 from phosphene.studio.provenance import input_hashes, model_hashes
 from phosphene.studio.recipe import Imagine
+from phosphene.studio.recipes.curves import value_at
 from phosphene.studio.recipes.fields import split_weight
 from phosphene.studio.recipes.imagine import OWN_MODELS
 from phosphene.studio.wording import Wording, scenes_of, wordings_of
@@ -158,9 +160,13 @@ class Stage:
         assert recipe.story_every is not None
         assert recipe.start_noise is not None
         every = recipe.story_every
-        noise = NoiseFall(start=recipe.start_noise, end=recipe.cut_noise, iterations=every)
+        schedule = CutSchedule(
+            noise=NoiseFall(start=recipe.start_noise, end=recipe.cut_noise, iterations=every),
+            overview=partial(value_at, recipe.cut_overview),
+            smallest=partial(value_at, recipe.cut_smallest),
+        )
         scenes = [
-            self._scene(scene, gazes, rng.fork(i), noise)
+            self._scene(scene, gazes, rng.fork(i), schedule)
             for i, scene in enumerate(self.story.scenes)
         ]
 
@@ -190,9 +196,9 @@ class Stage:
         phrases: tuple[Phrase, ...],
         gazes: tuple[Gaze, ...],
         rng: Rng,
-        noise: NoiseFall | None = None,
+        schedule: CutSchedule | None = None,
     ) -> StepObjective:
-        words = PromptObjective.of_scene(phrases, gazes, rng, self.pictures, noise)
+        words = PromptObjective.of_scene(phrases, gazes, rng, self.pictures, schedule)
         terms: list[tuple[StepObjective, float]] = [
             (words, 1.0),
             (TotalVariation(), self.recipe.tv_weight),
@@ -308,15 +314,19 @@ def _first(*values: Number | None) -> Number:
 
 
 def _gaze(recipe: Imagine, perceptor: object, name: str, weight: float) -> Gaze:
-    """How one perceptor looks at the pictures of a recipe."""
+    """How one perceptor looks at the pictures of a recipe, at the end of the run."""
     if not isinstance(perceptor, Perceptor):
         raise Unsupported(f"{name[:80]!r} is no perceptor: it cannot compare pictures with words")
     assert recipe.num_cutouts is not None
+    assert recipe.iterations is not None
+    last = recipe.iterations - 1
     cutouts = Cutouts(
         policy=recipe.cut_policy,
         count=recipe.num_cutouts,
         size=perceptor.input_size,
         power=recipe.cut_power,
         noise=recipe.cut_noise,
+        overview=value_at(recipe.cut_overview, last),
+        smallest=value_at(recipe.cut_smallest, last),
     )
     return Gaze(frozen(perceptor), cutouts, weight)

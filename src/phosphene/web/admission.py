@@ -219,6 +219,7 @@ RULES: dict[type[Recipe], dict[str, Rule]] = {
         "image_prompts": _pictures,
         "negative_prompt": _plain,  # words, whatever they look like
         "sampler": _plain,
+        **dict.fromkeys(("cut_overview", "cut_smallest"), _plain),  # curves
     },
     Animate: {
         "of": _nested,

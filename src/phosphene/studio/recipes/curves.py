@@ -1,4 +1,4 @@
-"""What changes along a film: numbers and words at keyframes. Imports no torch.
+"""What changes along a film or a run: numbers and words at keyframes. Imports no torch.
 
 A curve is text: a number that holds throughout, or keyframes `0:1, 30:1.05, 60:1`. In between it
 goes in straight lines, before the first and after the last keyframe it holds. Words do not blend:

@@ -1,12 +1,13 @@
 """The recipe `Imagine`: words become pictures."""
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from phosphene.prompting.alternatives import num_combinations
 from phosphene.studio.recipes.base import Painting, Plain
+from phosphene.studio.recipes.curves import Curve, within
 from phosphene.studio.recipes.fields import (
     Every,
     Location,
@@ -54,6 +55,8 @@ OF_SEARCHES = (
     "num_cutouts",
     "cut_policy",
     "cut_power",
+    "cut_overview",
+    "cut_smallest",
     "cut_noise",
     "start_noise",
     "repaint_every",
@@ -205,6 +208,15 @@ class Imagine(Painting):
     cut_policy: CutPolicy = Field("overview+inner", description="how cutouts are chosen")
     cut_power: float = Field(
         1.0, ge=0.05, le=20, description="above 1 prefers small cutouts, below 1 large ones"
+    )
+    cut_overview: Annotated[Curve, AfterValidator(within(0, 1))] = Field(
+        "0.25",
+        description="share of the cutouts that show the whole picture: a number, or keyframes "
+        "of the run as `0:1, 20:0.25`, with straight lines between them",
+    )
+    cut_smallest: Annotated[Curve, AfterValidator(within(0.01, 1))] = Field(
+        "0.4",
+        description="least side of the other cutouts, as a share of the picture's, the same way",
     )
     cut_noise: float = Field(
         0.1, ge=0, le=2, description="largest sigma of noise on a cutout, at the end"
