@@ -19,16 +19,19 @@ from torch.autograd.function import once_differentiable
 T = TypeVar("T")
 
 
-def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
+def at_once(calls: Sequence[Callable[[], T]], threads: int | None = None) -> list[T]:
     """Make independent calls at the same time; returns what they return, in their order.
 
     Each has one thread, whether the others run beside it or, where a single thread is allowed,
     before it: what they compute does not depend on that. Calls must not wait for one another.
 
+    Args:
+        threads: How many there may be; None is as many as an operation may take here.
     Raises:
         What the first failing call raises, when all have ended.
     """
-    threads, grad = torch.get_num_threads(), torch.is_grad_enabled()
+    before, grad = torch.get_num_threads(), torch.is_grad_enabled()
+    threads = before if threads is None else threads
 
     def made(call: Callable[[], T]) -> T:
         with torch.set_grad_enabled(grad):
@@ -48,7 +51,7 @@ def at_once(calls: Sequence[Callable[[], T]]) -> list[T]:
             raise error
         return [first, *(other.result() for other in others)]
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)
 
 
 def by_rows(network: Callable[[Tensor], Tensor], x: Tensor, streams: int | None = None) -> Tensor:

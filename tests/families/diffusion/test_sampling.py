@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.core.rng import Rng
-from phosphene.families.diffusion.flow import read
+from phosphene.families.diffusion.flow import Words, read
 from phosphene.families.diffusion.sampling import (
     SAMPLERS,
     Sampling,
@@ -14,7 +14,7 @@ from phosphene.families.diffusion.sampling import (
     guided,
     sample,
 )
-from tests.families.diffusion.toys import Gaussian, Parrot, flow, say
+from tests.families.diffusion.toys import TINY, Gaussian, Parrot, flow, say
 from tests.reader import Reader
 
 SEEDS = Rng((3, 4), "/test")
@@ -81,6 +81,26 @@ def test_without_guidance_the_negative_prompt_is_not_read() -> None:
     got = guided(network, torch.zeros(1, 4, 4, 4), 0.5, [Term(say(2.0))], say(99.0), 1)
     assert (got == 2).all()
     assert network.rows == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("scale", [1, 3.0])
+def test_halves_say_what_one_pass_says(count: int, rows: int, scale: float) -> None:
+    network = flow()
+    x = torch.randn(rows, 4, 4, 4)
+    told = [
+        Words(torch.randn(rows, 4, TINY.text_dim), torch.randn(rows, TINY.sentence_dim))
+        for _ in range(count + 1)
+    ]
+    terms = [Term(words, 1 / count) for words in told[1:]]
+    with torch.no_grad():
+        whole = guided(network, x, 0.7, terms, told[0], scale)
+        one, two = (
+            guided(network, x, 0.7, terms, told[0], scale, threads=threads) for threads in (1, 2)
+        )
+    torch.testing.assert_close(one, whole, rtol=1e-4, atol=1e-4)
+    assert torch.equal(one, two)
 
 
 def test_a_little_strength_changes_little() -> None:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.latent import Latent, Space
+from phosphene.families.diffusion.packed import PackedTransformer, pack
 
 MOST = 8192  # of any size in a config
 TIMES = 1000  # what the network calls sigma = 1
@@ -64,6 +65,15 @@ def stacked(words: Sequence[Words]) -> Words:
     shown = [each.sketch for each in words if each.sketch is not None]
     sentences = torch.cat([each.sentence for each in words])
     return Words(torch.cat(states), sentences, torch.cat(shown) if shown else None)
+
+
+def parted(words: Words, rows: int) -> list[Words]:
+    """So many rows at a time: what `stacked` put together, all of one length."""
+    states, sentences = torch.split(words.states, rows), torch.split(words.sentence, rows)
+    if words.sketch is None:
+        return [Words(*pair) for pair in zip(states, sentences, strict=True)]
+    sketches = torch.split(words.sketch, rows)
+    return [Words(*parts) for parts in zip(states, sentences, sketches, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +182,7 @@ class Flow(nn.Module):
         super().__init__()
         self.config = config
         self.transformer = transformer_of(config)
+        self.packed: PackedTransformer | None = None
         self.register_buffer("mean", torch.zeros(config.latent_channels))
         self.register_buffer("std", torch.ones(config.latent_channels))
 
@@ -182,14 +193,23 @@ class Flow(nn.Module):
         if self.config.sketches:
             sketch = torch.zeros_like(x) if words.sketch is None else words.sketch.to(x)
             x = torch.cat([x, sketch], dim=1)
-        velocity: Tensor = self.transformer(
-            x.to(self.dtype),
-            encoder_hidden_states=words.states.to(self.dtype),
-            pooled_projections=words.sentence.to(self.dtype),
+        x, states, sentence = (v.to(self.dtype) for v in (x, words.states, words.sentence))
+        if self.packed is not None and not torch.is_grad_enabled():
+            velocity: Tensor = self.packed(x, states, sentence, sigma * TIMES)
+            return velocity.float()
+        velocity = self.transformer(
+            x,
+            encoder_hidden_states=states,
+            pooled_projections=sentence,
             timestep=sigma * TIMES,
             return_dict=False,
         )[0]
         return velocity.float()
+
+    def pack(self) -> "Flow":
+        """Be quicker without gradients, where the network is frozen; see `packed`."""
+        self.packed = pack(self.transformer)
+        return self
 
     @property
     def dtype(self) -> torch.dtype:

@@ -19,7 +19,7 @@ from phosphene.core.images import Images
 from phosphene.core.protocols import Autoencoder, Commission, Habits, Step
 from phosphene.core.rng import Rng
 from phosphene.core.runtime import on_threads
-from phosphene.core.streams import at_once, by_rows
+from phosphene.core.streams import by_rows
 from phosphene.core.weights import Shelf, load_into
 from phosphene.families.diffusion.flow import (
     Flow,
@@ -74,6 +74,11 @@ class LatentDiffusion(nn.Module):
         return self.flow.config.width <= SMALL
 
     @property
+    def threads(self) -> int:
+        """How many there are for a small network; see `Sampling`."""
+        return torch.get_num_threads() if self.small else 0
+
+    @property
     def samplers(self) -> tuple[str, ...]:
         """Names of the solvers it knows."""
         return tuple(SAMPLERS)
@@ -96,12 +101,12 @@ class LatentDiffusion(nn.Module):
 
     def illustrate(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         """Paint one picture; see `core.protocols.Illustrator`."""
-        steps = self._steps(commission, rng)
+        steps = self._steps(commission, rng, self.threads)
         return on_threads(steps, 1) if self.small else steps
 
-    def _steps(self, commission: Commission, rng: Rng) -> Iterator[Step]:
+    def _steps(self, commission: Commission, rng: Rng, threads: int) -> Iterator[Step]:
         self.check(commission)
-        sampling = self._sampling(commission)
+        sampling = replace(self._sampling(commission), threads=threads)
         terms, unsaid = self._read(commission)
         for moment in sample(self.flow, terms, unsaid, rng, sampling):
             if moment.index < moment.total - 1:
@@ -195,8 +200,10 @@ class Listener:
         self, x: Float[Tensor, "b d rows columns"], sigma: float
     ) -> Float[Tensor, "b d rows columns"]:
         """Expect normalised codes."""
-        call = partial(guided, self.model.flow, x, sigma, self.terms, self.unsaid, self.scale)
-        velocity = at_once([call])[0] if self.model.small else call()
+        model, terms = self.model, self.terms
+        velocity = guided(
+            model.flow, x, sigma, terms, self.unsaid, self.scale, threads=model.threads
+        )
         return x - sigma * velocity
 
     def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:
@@ -239,4 +246,4 @@ def build(
         lambda texts: text.tokens(texts)[0],
         flow.config.resolution,
     )
-    return LatentDiffusion(flow.requires_grad_(False).eval(), autoencoder, text, sketches)
+    return LatentDiffusion(flow.requires_grad_(False).eval().pack(), autoencoder, text, sketches)

@@ -10,6 +10,7 @@ al. 2022, "RePaint", without its resampling). Sample i depends on its own seed a
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from phosphene.core.rng import Rng
-from phosphene.families.diffusion.flow import Flow, Words, stacked
+from phosphene.core.streams import at_once
+from phosphene.families.diffusion.flow import Flow, Words, parted, stacked
 from phosphene.families.diffusion.schedule import between, sigmas_of
 from phosphene.nn.guidance import led
 
@@ -42,6 +44,8 @@ class Sampling:
         init: Normalised codes to start from.
         strength: Share of the way from noise that is gone again from `init`.
         mask: 1 where codes are painted anew.
+        threads: For a small network, whose prompts are passed in two halves, each by one thread; so
+            a picture does not depend on how many there are. 0 is for a network that fills them all.
     """
 
     steps: int = 16
@@ -50,6 +54,7 @@ class Sampling:
     init: Float[Tensor, "b d h w"] | None = None
     strength: float = 1.0
     mask: Float[Tensor, "b 1 h w"] | None = None
+    threads: int = 0
 
 
 class Term(NamedTuple):
@@ -91,7 +96,9 @@ def sample(
     times, levels = scheduler.timesteps, scheduler.sigmas
     for index, time in enumerate(times):
         sigma = float(levels[index])
-        velocity = guided(flow, x, sigma, terms, unsaid, sampling.guidance_scale)
+        velocity = guided(
+            flow, x, sigma, terms, unsaid, sampling.guidance_scale, threads=sampling.threads
+        )
         clean = x - sigma * velocity
         x = scheduler.step(velocity, time, x, return_dict=False)[0].float()
         if sampling.mask is not None and sampling.init is not None:
@@ -110,14 +117,32 @@ def scheduler_of(sampler: str, sigmas: Float[np.ndarray, " n"]) -> Any:
 
 
 def guided(
-    flow: Flow, x: Tensor, sigma: float, terms: Sequence[Term], unsaid: Words, scale: float
+    flow: Flow,
+    x: Tensor,
+    sigma: float,
+    terms: Sequence[Term],
+    unsaid: Words,
+    scale: float,
+    *,
+    threads: int = 0,
 ) -> Float[Tensor, "b d h w"]:
-    """The velocity at x, away from `unsaid`; all prompts in one pass of the network."""
+    """The velocity at x, away from `unsaid`; for `threads` see `Sampling`."""
     asked = [term for term in terms if term.weight]
     told = [term.words for term in asked] + ([unsaid] if scale != 1 else [])
     words = stacked(told)
-    times = torch.full((len(x) * len(told),), sigma, device=x.device)
-    velocities = flow(x.repeat(len(told), 1, 1, 1), times, words).chunk(len(told))
-    towards, away = velocities[: len(asked)], None if scale == 1 else velocities[-1]
+
+    def said(words: Words) -> Tensor:
+        count = len(words.states)
+        times = torch.full((count,), sigma, device=x.device)
+        velocity: Tensor = flow(x.repeat(count // len(x), 1, 1, 1), times, words)
+        return velocity
+
+    if threads:
+        halves = parted(words, -(-len(told) // 2) * len(x))
+        velocities = torch.cat(at_once([partial(said, half) for half in halves], threads))
+    else:
+        velocities = said(words)
+    each = velocities.chunk(len(told))
+    towards, away = each[: len(asked)], None if scale == 1 else each[-1]
     weights, shares = [term.weight for term in asked], [term.share for term in asked]
     return led(towards, weights, away, scale, shares)
