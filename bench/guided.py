@@ -3,9 +3,10 @@
 The embedded models at the default settings of `imagine --method guided-diffusion`: 128 px, guidance
 by words, 30 steps, 8 cutouts. "plain" is written from the description of CLIP-guided diffusion
 (Crowson 2021, later Disco Diffusion): fp32, cutouts one by one, the gradient taken at the noised
-codes, through decoder and denoiser, at every step. "frugal" is that loop with our gradient, which
-stops at the expected picture. "watchful" is ours with a look at every step: what is left between it
-and frugal is precision, cutouts and streams; between it and ours, the looks that are saved.
+codes, through decoder and diffusers' transformer, at every step. "frugal" is that loop with our
+gradient, which stops at the expected picture. "watchful" is ours with a look at every step: what is
+left between it and frugal is precision, packing, cutouts and streams; between it and ours, the
+looks that are saved.
 Run: `python bench/guided.py [--runs 5]`; docs/bench.md holds its figures.
 """
 
@@ -38,6 +39,7 @@ def plain_picture(through_denoiser: bool) -> Callable[[], object]:
         zoo.load(name, dtype=torch.float32).requires_grad_(False).eval()
         for name in ("emoji-diffusion", "emoji-clip")
     )
+    model.flow.packed = None
     commission = Commission(
         spans=((PROMPT, 1.0),), height=128, width=128, guidance_scale=3.0, sampler="euler"
     )

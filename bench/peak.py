@@ -53,9 +53,15 @@ def conv_peak(dtype: torch.dtype, channels: int = 256, side: int = 64) -> float:
 
 
 def gflop(work: Callable[[], object]) -> float:
-    """Floating-point operations of a call's matrix products and convolutions, in billions."""
+    """Floating-point operations of a call's matrix products and convolutions, in billions.
+
+    On one thread: what streams compute in others would not be counted.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     with FlopCounterMode(display=False) as counter:
         work()
+    torch.set_num_threads(threads)
     return float(counter.get_total_flops()) / 1e9
 
 

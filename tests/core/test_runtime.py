@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from phosphene.core.errors import DeviceError
-from phosphene.core.runtime import on_threads, out_of_memory_named, prepare, resolve_device
+from phosphene.core.runtime import out_of_memory_named, prepare, resolve_device
 
 FRESH = """
 import os, sys
@@ -66,33 +66,3 @@ def test_running_out_of_memory_has_one_name(error):
 def test_other_errors_pass():
     with pytest.raises(RuntimeError, match="shape"), out_of_memory_named():
         raise RuntimeError("shape mismatch")
-
-
-def test_work_is_done_on_other_threads_and_all_is_as_before_in_between():
-    def working():
-        yield torch.get_num_threads()
-        try:
-            yield torch.get_num_threads()
-        finally:
-            ended.append(torch.get_num_threads())
-
-    ended, before = [], torch.get_num_threads()
-    for _ in range(2):
-        steps = on_threads(working(), before + 1)
-        assert next(steps) == before + 1
-        assert torch.get_num_threads() == before
-        assert next(steps) == before + 1
-        assert list(steps) == []
-        assert torch.get_num_threads() == before
-    assert ended == [before + 1] * 2
-
-
-def test_threads_are_as_before_where_the_work_failed():
-    def failing():
-        raise ValueError
-        yield
-
-    before = torch.get_num_threads()
-    with pytest.raises(ValueError):  # noqa: PT011
-        next(on_threads(failing(), before + 1))
-    assert torch.get_num_threads() == before

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from phosphene.core.streams import at_once, by_rows
+from phosphene.core.streams import allowed_threads, at_once, by_rows, on_threads
 
 
 @pytest.fixture
@@ -64,11 +64,75 @@ def test_an_error_is_raised_when_all_have_ended(threads: int, failing: int) -> N
     assert torch.get_num_threads() == threads
 
 
-def test_it_can_be_done_within_itself(threads: int) -> None:
-    def inner() -> list[int]:
-        return at_once([lambda: 1, lambda: 2])
+@pytest.mark.parametrize("number", [1, 2, 9])
+def test_it_can_be_done_within_itself_by_the_same_thread(threads: int, number: int) -> None:
+    def inner() -> list[str]:
+        assert allowed_threads() == 1
+        return at_once([lambda: threading.current_thread().name] * 2)
 
-    assert at_once([inner] * (2 * threads)) == [[1, 2]] * (2 * threads)
+    for names in at_once([inner] * number):
+        assert len(set(names)) == 1
+    assert allowed_threads() == threads
+
+
+def test_several_threads_take_turns(threads: int) -> None:
+    seen: list[list[int]] = []
+
+    def often() -> None:
+        for _ in range(50):
+            seen.append(at_once([torch.get_num_threads] * 3))
+
+    others = [threading.Thread(target=often) for _ in range(4)]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    assert seen == [[1] * 3] * 200
+    assert torch.get_num_threads() == threads
+
+
+def test_work_on_one_thread_may_still_be_shared(threads: int) -> None:
+    meeting = threading.Barrier(2, timeout=30)
+
+    def steps() -> Iterator[int]:
+        assert torch.get_num_threads() == 1
+        yield allowed_threads()
+        at_once([meeting.wait] * 2)
+        assert torch.get_num_threads() == 1
+        yield allowed_threads()
+
+    assert list(on_threads(steps(), 1)) == [threads] * 2
+    assert allowed_threads() == torch.get_num_threads() == threads
+
+
+def test_work_is_done_on_other_threads_and_all_is_as_before_in_between():
+    def working():
+        yield torch.get_num_threads()
+        try:
+            yield torch.get_num_threads()
+        finally:
+            ended.append(torch.get_num_threads())
+
+    ended, before = [], torch.get_num_threads()
+    for _ in range(2):
+        steps = on_threads(working(), before + 1)
+        assert next(steps) == before + 1
+        assert torch.get_num_threads() == before
+        assert next(steps) == before + 1
+        assert list(steps) == []
+        assert torch.get_num_threads() == before
+    assert ended == [before + 1] * 2
+
+
+def test_threads_are_as_before_where_the_work_failed():
+    def failing():
+        raise ValueError
+        yield
+
+    before = torch.get_num_threads()
+    with pytest.raises(ValueError):  # noqa: PT011
+        next(on_threads(failing(), before + 1))
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.usefixtures("threads")

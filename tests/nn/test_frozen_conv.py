@@ -9,6 +9,7 @@ from phosphene.nn.frozen_conv import Pads, frozen_conv, is_frozen
 
 CASES = {  # kernel, stride, padding, groups, pads
     "product": (1, 1, 0, 1, (0, 0, 0, 0)),
+    "padded product": (1, 1, 1, 1, (1, 0, 0, 2)),
     "strided stem": (3, 2, 0, 1, (0, 1, 0, 1)),
     "depthwise": (3, 1, 1, 4, (0, 0, 0, 0)),
     "strided depthwise": (5, 2, 0, 4, (1, 2, 2, 1)),
@@ -67,5 +68,5 @@ def test_it_is_for_frozen_weights_and_wanted_gradients() -> None:
         assert not is_frozen(x, conv)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert not is_frozen(x, conv)
-    conv.weight.requires_grad_(True)
+    conv.bias.requires_grad_(True)
     assert not is_frozen(x, conv)

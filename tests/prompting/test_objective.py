@@ -256,6 +256,22 @@ def test_bad_settings() -> None:
         PromptObjective.of_scene(parse("red").scenes[0], (), Rng((0,)))
 
 
+def test_views_are_shared_among_threads() -> None:
+    perceptor = ColourPerceptor(8)
+    objective = PromptObjective.of_scene(
+        parse("red").scenes[0], (Gaze(perceptor, STEADY),), Rng((0,))
+    ).at(0)
+    before, losses = torch.get_num_threads(), []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        try:
+            losses.append(objective(painted("red", size=16)))
+        finally:
+            torch.set_num_threads(before)
+    assert [len(views) for views in perceptor.views] == [2, 1, 1]
+    torch.testing.assert_close(losses[0], losses[1])
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_views_are_as_noisy_as_the_step_asks() -> None:
     perceptor = ColourPerceptor(64)

@@ -11,6 +11,7 @@ from phosphene.studio.imagine import imagine
 from phosphene.studio.painting import Painting
 from phosphene.studio.replay import replay
 from phosphene.studio.stage import set_stage
+from phosphene.training.checkpoint import load_state, save_state
 from tests.studio.illustrators import wish
 
 
@@ -46,19 +47,21 @@ def test_what_is_not_said_is_written_down(zoo):
     recipe = painted(guided(iterations=None), zoo)[0].manifest.recipe
     assert recipe.iterations == 30
     assert recipe.push == 0.15
-    assert recipe.rounds == 1
+    assert (recipe.rounds, recipe.look_every) == (1, 2)
     assert recipe.guidance_scale == 3
     assert (recipe.width, recipe.height) == (16, 16)
 
 
-def test_a_run_goes_on_within_a_picture(zoo, tmp_path):
+@pytest.mark.parametrize("made", [1, 2])  # the next step looks, or goes on as the last one did
+def test_a_run_goes_on_within_a_picture(zoo, tmp_path, made):
     whole = hashes(painted(guided(count=2), zoo))
     one = Painting(set_stage(guided(count=2), zoo), zoo, 1)
-    for _ in one.steps(2):
+    for _ in one.steps(made):
         pass
+    save_state(tmp_path / "state.safetensors", one.state())
     other = Painting(set_stage(guided(count=2), zoo), zoo, 1)
-    other.load_state(one.state())
-    assert other.iterations == 2
+    other.load_state(load_state(tmp_path / "state.safetensors"))
+    assert other.iterations == made
     for _ in other.steps():
         pass
     assert other.finished().artifact.manifest.pixel_sha256 == whole[1]

@@ -50,6 +50,16 @@ def test_fields_that_are_younger_than_a_picture_did_nothing():
     assert (recipe.repaint_every, recipe.start_noise) == (0, 0.2)
 
 
+def test_perceptors_looked_at_every_step_when_nothing_said_how_often():
+    guided = {**PLAIN["recipe"], "method": "guided-diffusion"}
+    assert Manifest.model_validate({**PLAIN, "recipe": guided}).recipe.look_every == 1
+    of_animation = {"kind": "animate", "of": guided}
+    assert Manifest.model_validate({**PLAIN, "recipe": of_animation}).recipe.of.look_every == 1
+    said = {**guided, "look_every": 3}
+    assert Manifest.model_validate({**PLAIN, "recipe": said}).recipe.look_every == 3
+    assert Manifest.model_validate(PLAIN).recipe.look_every is None
+
+
 def test_what_is_no_manifest_is_refused():
     with pytest.raises(ValidationError, match="iterations"):
         Manifest.model_validate({**PLAIN, "iterations": -1})

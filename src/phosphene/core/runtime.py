@@ -10,7 +10,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from phosphene.core.errors import DeviceError
 
@@ -22,8 +22,6 @@ _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_THRESHOLD = -3
 _MIB = 2**20
-
-T = TypeVar("T")
 
 _NO_ROOM = "out of memory; ask for a smaller size, fewer cutouts or a smaller batch"
 
@@ -72,26 +70,6 @@ def out_of_memory_named() -> Iterator[None]:
         if "not enough memory" in str(error) or "can't allocate memory" in str(error):
             raise DeviceError(_NO_ROOM) from None
         raise
-
-
-def on_threads(steps: Iterator[T], count: int) -> Iterator[T]:
-    """Go through an iterator whose work is done on so many threads; in between all is as before.
-
-    Products that take a tenth of a millisecond are no faster on two threads, which wait for one
-    another; and what one thread computes is the same however many cores there are.
-    """
-    import torch
-
-    while True:
-        before = torch.get_num_threads()
-        torch.set_num_threads(count)
-        try:
-            step = next(steps)
-        except StopIteration:
-            return
-        finally:
-            torch.set_num_threads(before)
-        yield step
 
 
 def resolve_device(name: str) -> "torch.device":

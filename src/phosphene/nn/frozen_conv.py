@@ -1,9 +1,9 @@
 """A frozen convolution with its ReLU6, for gradients of pictures alone.
 
 PyTorch keeps what came before the ReLU6, takes the gradient of a 1x1 convolution on small maps in
-NCHW, and copies between the layouts. Here the output alone is kept, which says where the ReLU6 let
-through; all stays in channels-last, where a 1x1 convolution is one product. Values and gradients
-are those of the plain operations up to rounding.
+NCHW, and copies between the layouts. Here the output is kept in its place, which says where the
+ReLU6 let through; all stays in channels-last, where a 1x1 convolution is one product. Values and
+gradients are those of the plain operations up to rounding.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def is_frozen(x: Tensor, conv: nn.Conv2d) -> bool:
     return (
         torch.is_grad_enabled()
         and x.requires_grad
-        and not conv.weight.requires_grad
+        and not any(p.requires_grad for p in conv.parameters())
         and not torch.is_autocast_enabled(x.device.type)
     )
 
@@ -58,7 +58,7 @@ class _FrozenConv(Function):
 
 
 def _convolved(x: Tensor, conv: nn.Conv2d, pads: Pads) -> Tensor:
-    if _is_product(conv):
+    if _is_product(conv, pads):
         return F.linear(x.permute(0, 2, 3, 1), conv.weight.flatten(1), conv.bias).permute(
             0, 3, 1, 2
         )
@@ -70,7 +70,7 @@ def _convolved(x: Tensor, conv: nn.Conv2d, pads: Pads) -> Tensor:
 
 def _back(gradient: Tensor, x: Tensor, conv: nn.Conv2d, pads: Pads) -> Tensor:
     gradient = gradient.contiguous(memory_format=torch.channels_last)
-    if _is_product(conv):
+    if _is_product(conv, pads):
         b, _, h, w = gradient.shape
         rows = gradient.permute(0, 2, 3, 1).flatten(0, 2)
         return (rows @ conv.weight.flatten(1)).view(b, h, w, -1).permute(0, 3, 1, 2)
@@ -86,5 +86,6 @@ def _back(gradient: Tensor, x: Tensor, conv: nn.Conv2d, pads: Pads) -> Tensor:
     return at_padded[:, :, top : top + h, left : left + w]
 
 
-def _is_product(conv: nn.Conv2d) -> bool:
-    return conv.kernel_size == (1, 1) and conv.stride == (1, 1) and conv.groups == 1
+def _is_product(conv: nn.Conv2d, pads: Pads) -> bool:
+    plain = conv.kernel_size == (1, 1) and conv.stride == (1, 1) and conv.groups == 1
+    return plain and conv.padding == (0, 0) and not any(pads)

@@ -1,4 +1,4 @@
-"""Guided diffusion of one picture: words for the denoiser, perceptors asked at each step."""
+"""Guided diffusion of one picture: words for the denoiser, perceptors that push it."""
 
 from dataclasses import replace
 

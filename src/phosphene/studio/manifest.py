@@ -108,10 +108,16 @@ class Manifest(Surroundings):
             return recipe
         if recipe.get("kind") == "imagine":
             noise = {"start_noise": recipe["cut_noise"]} if "cut_noise" in recipe else {}
-            return {"repaint_every": 0, **BRACES_AND_BRACKETS_ARE_TEXT, **noise, **recipe}
+            younger = {"repaint_every": 0, **BRACES_AND_BRACKETS_ARE_TEXT, **_every_look(recipe)}
+            return {**younger, **noise, **recipe}
         if isinstance(of := recipe.get("of"), Mapping) and of.get("kind") == "imagine":
-            return {**recipe, "of": {**BRACES_AND_BRACKETS_ARE_TEXT, **of}}
+            return {**recipe, "of": {**BRACES_AND_BRACKETS_ARE_TEXT, **_every_look(of), **of}}
         return recipe
+
+
+def _every_look(recipe: Mapping[str, Any]) -> dict[str, int]:
+    """Perceptors looked at every step of guided diffusion, once."""
+    return {"look_every": 1} if recipe.get("method") == "guided-diffusion" else {}
 
 
 def _changed(kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The illustrator: seeds, words, starts from a picture, masks, what it refuses."""
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from phosphene.core.images import Images
 from phosphene.core.protocols import Commission, Illustrator
 from phosphene.core.rng import Rng
 from phosphene.core.weights import save_weights
+from phosphene.families.diffusion.flow import Flow
 from phosphene.families.diffusion.latent import LatentDiffusion, build
 from phosphene.nn.insertion import inserted
 from tests.families.diffusion.toys import autoencoder, flow, painter
@@ -55,6 +57,32 @@ def test_a_step_each_with_a_picture() -> None:
         assert step.images is not None
         assert step.images.shape == (1, 3, 16, 16)
         assert step.images.abs().max() <= 1
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    seen: list[tuple[int, str]] = []
+
+    class Watched(Flow):
+        def forward(self, x, sigma, words):
+            seen.append((len(x), threading.current_thread().name.partition("_")[0]))
+            assert torch.get_num_threads() == 1
+            return super().forward(x, sigma, words)
+
+    model = painter()
+    model.flow.__class__ = Watched
+    before, pictures = torch.get_num_threads(), []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        try:
+            pictures.append(painted(model, asked()))
+            told = model.told(asked())
+            pictures.append(told.decode(told.denoise(Rng((1,)).normal(*told.shape), 0.5)))
+        finally:
+            torch.set_num_threads(before)
+    assert {rows for rows, _ in seen} == {1}  # the prompt and none, apart
+    assert {name for _, name in seen} == {threading.current_thread().name, "stream"}
+    assert torch.equal(pictures[0], pictures[2])
+    assert torch.equal(pictures[1], pictures[3])
 
 
 def test_seed_words_and_what_to_avoid_decide() -> None:

@@ -63,6 +63,15 @@ def test_saved_weights_are_the_same() -> None:
     assert set(network.pack().state_dict()) == names
 
 
+@torch.no_grad()
+def test_other_weights_leave_no_copies_behind() -> None:
+    network, other = flow(0).pack(), flow(1)
+    network.load_state_dict(other.state_dict())
+    x, sigma, words = told(2)
+    assert network.packed is None
+    assert torch.equal(network(x, sigma, words), other(x, sigma, words))
+
+
 def test_what_still_learns_or_is_built_otherwise_is_not_packed() -> None:
     network = flow()
     assert pack(network.transformer) is not None
@@ -71,5 +80,10 @@ def test_what_still_learns_or_is_built_otherwise_is_not_packed() -> None:
     assert pack(network.transformer) is None
     assert pack(torch.nn.Linear(2, 2).requires_grad_(False).eval()) is None
     network = flow()
-    network.transformer.transformer_blocks[0].attn.norm_q.eps = 1e-3
+    attention = network.transformer.transformer_blocks[0].attn
+    hook = attention.register_forward_hook(lambda *_: None)
+    assert pack(network.transformer) is None
+    hook.remove()
+    assert pack(network.transformer) is not None
+    attention.norm_q.eps = 1e-3
     assert pack(network.transformer) is None

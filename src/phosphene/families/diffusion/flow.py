@@ -67,13 +67,10 @@ def stacked(words: Sequence[Words]) -> Words:
     return Words(torch.cat(states), sentences, torch.cat(shown) if shown else None)
 
 
-def parted(words: Words, rows: int) -> list[Words]:
-    """So many rows at a time: what `stacked` put together, all of one length."""
-    states, sentences = torch.split(words.states, rows), torch.split(words.sentence, rows)
-    if words.sketch is None:
-        return [Words(*pair) for pair in zip(states, sentences, strict=True)]
-    sketches = torch.split(words.sketch, rows)
-    return [Words(*parts) for parts in zip(states, sentences, sketches, strict=True)]
+def parted(words: Words, rows: Sequence[int]) -> list[Words]:
+    """Split what `stacked` put together into parts of so many rows."""
+    parts = [torch.split(each, list(rows)) for each in words if each is not None]
+    return [Words(*part) for part in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +180,8 @@ class Flow(nn.Module):
         self.config = config
         self.transformer = transformer_of(config)
         self.packed: PackedTransformer | None = None
+        # its joined weights are copies, which other weights would leave behind
+        self.register_load_state_dict_post_hook(_unpack)  # type: ignore[no-untyped-call]
         self.register_buffer("mean", torch.zeros(config.latent_channels))
         self.register_buffer("std", torch.ones(config.latent_channels))
 
@@ -226,6 +225,10 @@ class Flow(nn.Module):
         return Latent(
             Space.CODES, x.float() * self.std.view(1, -1, 1, 1) + self.mean.view(1, -1, 1, 1)
         )
+
+
+def _unpack(flow: Flow, _keys: Any) -> None:
+    flow.packed = None
 
 
 @torch.no_grad()

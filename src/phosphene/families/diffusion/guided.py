@@ -167,4 +167,6 @@ class GuidedSampling:
         """Continue from `state()`, bit for bit."""
         self.index = int(state["index"])
         self.latent = self.latent.with_data(state["latent"].to(self.latent.data))
-        self._push, self._loss = state["push"], state["loss"]
+        push = state["push"]
+        self._push = None if push is None else push.to(self.latent.data)
+        self._loss = float(state["loss"])

@@ -18,8 +18,7 @@ from phosphene.core.errors import CheckpointError, RecipeError
 from phosphene.core.images import Images
 from phosphene.core.protocols import Autoencoder, Commission, Habits, Step
 from phosphene.core.rng import Rng
-from phosphene.core.runtime import on_threads
-from phosphene.core.streams import by_rows
+from phosphene.core.streams import by_rows, on_threads
 from phosphene.core.weights import Shelf, load_into
 from phosphene.families.diffusion.flow import (
     Flow,
@@ -32,7 +31,7 @@ from phosphene.families.diffusion.sampling import SAMPLERS, Sampling, Term, guid
 from phosphene.nn.guidance import terms_of
 from phosphene.nn.sketching import Region, Sketches, sketches_of
 
-SMALL = 512  # a transformer up to this width gains nothing from a second thread
+SMALL = 512  # operations of a transformer up to this width gain nothing from a second thread
 STEPS, GUIDANCE_SCALE, SAMPLER = 12, 3.0, "euler"
 SHAPES_KEPT = 2  # the exponent of strength by which a start's shapes give way; chosen by looking
 
@@ -70,13 +69,8 @@ class LatentDiffusion(nn.Module):
 
     @property
     def small(self) -> bool:
-        """Whether its operations are too small to be split among threads."""
-        return self.flow.config.width <= SMALL
-
-    @property
-    def threads(self) -> int:
-        """How many there are for a small network; see `Sampling`."""
-        return torch.get_num_threads() if self.small else 0
+        """Whether its operations are too small to be split among the threads of a CPU."""
+        return self.flow.config.width <= SMALL and self.flow.mean.device.type == "cpu"
 
     @property
     def samplers(self) -> tuple[str, ...]:
@@ -101,12 +95,12 @@ class LatentDiffusion(nn.Module):
 
     def illustrate(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         """Paint one picture; see `core.protocols.Illustrator`."""
-        steps = self._steps(commission, rng, self.threads)
+        steps = self._steps(commission, rng)
         return on_threads(steps, 1) if self.small else steps
 
-    def _steps(self, commission: Commission, rng: Rng, threads: int) -> Iterator[Step]:
+    def _steps(self, commission: Commission, rng: Rng) -> Iterator[Step]:
         self.check(commission)
-        sampling = replace(self._sampling(commission), threads=threads)
+        sampling = self._sampling(commission)
         terms, unsaid = self._read(commission)
         for moment in sample(self.flow, terms, unsaid, rng, sampling):
             if moment.index < moment.total - 1:
@@ -174,6 +168,7 @@ class LatentDiffusion(nn.Module):
             guidance_scale=commission.guidance_scale,
             sampler=commission.sampler,
             strength=commission.strength,
+            halves=self.small,
         )
         if commission.init is None:
             return sampling
@@ -201,9 +196,7 @@ class Listener:
     ) -> Float[Tensor, "b d rows columns"]:
         """Expect normalised codes."""
         model, terms = self.model, self.terms
-        velocity = guided(
-            model.flow, x, sigma, terms, self.unsaid, self.scale, threads=model.threads
-        )
+        velocity = guided(model.flow, x, sigma, terms, self.unsaid, self.scale, halves=model.small)
         return x - sigma * velocity
 
     def encode(self, images: Images) -> Float[Tensor, "b d rows columns"]:

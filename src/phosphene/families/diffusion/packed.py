@@ -1,7 +1,8 @@
 """The transformer of Stable Diffusion 3 in fewer, larger operations, for painting alone.
 
-Computes what diffusers' module computes, up to rounding, from the same tensors. At the size of the
-embedded model its hundred small operations a block cost as much as its products, so
+Computes what diffusers' module computes, up to rounding, from its weights, of which those that are
+joined are copied. At the size of the embedded model its hundred small operations a block cost as
+much as its products, so
 
 - scales, shifts and gates of all blocks are one product of the time and the sentence;
 - queries, keys and values of a stream are one product, and both streams are normed together;
@@ -18,8 +19,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 NORM_EPS = 1e-6
-NUM_ZERO = 6  # of AdaLayerNormZero: shift, scale, gate of attention, then of the feed-forward
-SCALES = {NUM_ZERO: (1, 4), 2: (0,)}  # which of so many modulations multiply
+# Which of the numbers of a norm multiply: of AdaLayerNormZero's six (shift, scale and gate of the
+# attention, then of the feed-forward) and of AdaLayerNormContinuous' two (scale, shift)
+SCALES = {6: (1, 4), 2: (0,)}
 
 States = Float[Tensor, "b _ d"]
 
@@ -30,6 +32,14 @@ class Modulation(NamedTuple):
     shift: Tensor
     scale: Tensor
     gate: Tensor
+
+    def before(self, x: Tensor) -> Tensor:
+        """What goes into the half."""
+        return torch.addcmul(self.shift, _norm(x), self.scale)
+
+    def after(self, x: Tensor, out: Tensor) -> Tensor:
+        """What has come out, joined to what went in."""
+        return torch.addcmul(x, self.gate, out)
 
 
 def pack(transformer: Any) -> "PackedTransformer | None":
@@ -73,9 +83,9 @@ class PackedTransformer(nn.Module):
 
         image, text = transformer.pos_embed(x), transformer.context_embedder(states)
         for block in self.blocks:
-            image, text = block(image, text, next(parts).unbind(1), next(parts).unbind(1))
-        scale, shift = next(parts).unbind(1)
-        patches: Tensor = transformer.proj_out(torch.addcmul(shift, _norm(image), scale))
+            image, text = block(image, text, _of_norm(next(parts)), _of_norm(next(parts)))
+        last = _of_norm(next(parts))
+        patches: Tensor = transformer.proj_out(last[0].before(image))
         size = transformer.config.patch_size
         rows, columns = x.shape[-2] // size, x.shape[-1] // size
         grid = patches.view(len(x), rows, columns, size, size, -1)
@@ -99,23 +109,18 @@ class _Block(nn.Module):
         _keep(self, "text", added)
 
     def forward(
-        self, image: States, text: States, by: tuple[Tensor, ...], text_by: tuple[Tensor, ...]
+        self, image: States, text: States, by: list[Modulation], text_by: list[Modulation]
     ) -> tuple[States, States]:
         block = self._block[0]
-        attention, last = block.attn, block.context_pre_only
-        before, after = Modulation(*by[:3]), Modulation(*by[3:])
-        y = torch.addcmul(before.shift, _norm(image), before.scale)
-        text_scale, text_shift = text_by if last else (text_by[1], text_by[0])
-        text_y = torch.addcmul(text_shift, _norm(text), text_scale)
-        mixed = self._attend(y, text_y)
-
-        out = attention.to_out[0](mixed[:, : image.shape[1]])
-        image = _fed(torch.addcmul(image, before.gate, out), after, block.ff)
-        if last:
+        attention = block.attn
+        mixed = self._attend(by[0].before(image), text_by[0].before(text))
+        length = image.shape[1]
+        image = by[0].after(image, attention.to_out[0](mixed[:, :length]))
+        image = by[1].after(image, _fed(by[1].before(image), block.ff))
+        if block.context_pre_only:  # the last one: nobody reads the text any more
             return image, text
-        out = attention.to_add_out(mixed[:, image.shape[1] :])
-        text = torch.addcmul(text, text_by[2], out)
-        return image, _fed(text, Modulation(*text_by[3:]), block.ff_context)
+        text = text_by[0].after(text, attention.to_add_out(mixed[:, length:]))
+        return image, text_by[1].after(text, _fed(text_by[1].before(text), block.ff_context))
 
     def _attend(self, image: States, text: States) -> States:
         attention = self._block[0].attn
@@ -158,10 +163,19 @@ def _rms(x: Float[Tensor, "b n 2 h e"], of_queries: Any, of_keys: Any) -> Tensor
     return (wide * by).to(x.dtype) * weights
 
 
-def _fed(x: States, by: Modulation, network: Any) -> States:
-    y = torch.addcmul(by.shift, _norm(x), by.scale)
+def _fed(x: States, network: Any) -> Tensor:
     inner, _, outer = network.net
-    return torch.addcmul(x, by.gate, outer(F.gelu(inner.proj(y), approximate="tanh")))
+    out: Tensor = outer(F.gelu(inner.proj(x), approximate="tanh"))
+    return out
+
+
+def _of_norm(numbers: Float[Tensor, "b _ 1 d"]) -> list[Modulation]:
+    """The modulations that a norm's numbers are: of attention and feed-forward, or a single one."""
+    parts = numbers.unbind(1)
+    if len(parts) == 2:
+        scale, shift = parts
+        return [Modulation(shift, scale, scale)]  # its gate is not asked for
+    return [Modulation(*parts[:3]), Modulation(*parts[3:])]
 
 
 def _recognised(transformer: Any) -> bool:
@@ -174,9 +188,13 @@ def _recognised(transformer: Any) -> bool:
         return False
     if any(p.requires_grad for p in transformer.parameters()):
         return False
+    if any(m._forward_hooks or m._forward_pre_hooks for m in transformer.modules()):
+        return False
+    projections = ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj")
     return all(
         block.attn2 is None
         and type(block.attn.processor) is JointAttnProcessor2_0
+        and all(type(getattr(block.attn, name)) is nn.Linear for name in projections)
         and all(
             type(norm) is RMSNorm and norm.eps == NORM_EPS and norm.weight is not None
             for norm in (

@@ -44,8 +44,8 @@ class Sampling:
         init: Normalised codes to start from.
         strength: Share of the way from noise that is gone again from `init`.
         mask: 1 where codes are painted anew.
-        threads: For a small network, whose prompts are passed in two halves, each by one thread; so
-            a picture does not depend on how many there are. 0 is for a network that fills them all.
+        halves: For a small network: its prompts are passed in two halves, each by one thread, so
+            that a picture does not depend on how many there are. Else all are passed together.
     """
 
     steps: int = 16
@@ -54,7 +54,7 @@ class Sampling:
     init: Float[Tensor, "b d h w"] | None = None
     strength: float = 1.0
     mask: Float[Tensor, "b 1 h w"] | None = None
-    threads: int = 0
+    halves: bool = False
 
 
 class Term(NamedTuple):
@@ -97,7 +97,7 @@ def sample(
     for index, time in enumerate(times):
         sigma = float(levels[index])
         velocity = guided(
-            flow, x, sigma, terms, unsaid, sampling.guidance_scale, threads=sampling.threads
+            flow, x, sigma, terms, unsaid, sampling.guidance_scale, halves=sampling.halves
         )
         clean = x - sigma * velocity
         x = scheduler.step(velocity, time, x, return_dict=False)[0].float()
@@ -124,24 +124,25 @@ def guided(
     unsaid: Words,
     scale: float,
     *,
-    threads: int = 0,
+    halves: bool = False,
 ) -> Float[Tensor, "b d h w"]:
-    """The velocity at x, away from `unsaid`; for `threads` see `Sampling`."""
+    """The velocity at x, away from `unsaid`; for `halves` see `Sampling`."""
     asked = [term for term in terms if term.weight]
     told = [term.words for term in asked] + ([unsaid] if scale != 1 else [])
     words = stacked(told)
 
-    def said(words: Words) -> Tensor:
-        count = len(words.states)
-        times = torch.full((count,), sigma, device=x.device)
-        velocity: Tensor = flow(x.repeat(count // len(x), 1, 1, 1), times, words)
+    def said(words: Words, count: int) -> Tensor:
+        times = torch.full((count * len(x),), sigma, device=x.device)
+        velocity: Tensor = flow(x.repeat(count, 1, 1, 1), times, words)
         return velocity
 
-    if threads:
-        halves = parted(words, -(-len(told) // 2) * len(x))
-        velocities = torch.cat(at_once([partial(said, half) for half in halves], threads))
+    if halves:
+        counts = [n for n in (len(told) - len(told) // 2, len(told) // 2) if n]
+        parts = parted(words, [n * len(x) for n in counts])
+        calls = [partial(said, *part) for part in zip(parts, counts, strict=True)]
+        velocities = torch.cat(at_once(calls))
     else:
-        velocities = said(words)
+        velocities = said(words, len(told))
     each = velocities.chunk(len(told))
     towards, away = each[: len(asked)], None if scale == 1 else each[-1]
     weights, shares = [term.weight for term in asked], [term.share for term in asked]

@@ -23,7 +23,7 @@ from phosphene.core.images import Images
 from phosphene.core.latent import Latent, Space
 from phosphene.core.protocols import Autoencoder, Choice, Commission, Habits, Step
 from phosphene.core.rng import Rng
-from phosphene.core.runtime import on_threads
+from phosphene.core.streams import on_threads
 from phosphene.core.weights import Shelf, load_into
 from phosphene.families.tokens.sampling import (
     Known,
