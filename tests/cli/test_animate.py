@@ -13,6 +13,7 @@ TINY = (
 )
 
 
+@pytest.mark.slow
 def test_a_film_beside_its_strip(phosphene):
     said = phosphene("animate", "fox", "--prompts", "2: an owl", "--shift-x", "0:0, 2:4", *TINY)
     assert said.code == 0, said.err

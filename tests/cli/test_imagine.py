@@ -105,6 +105,7 @@ def test_set_help_lists_the_fields(phosphene):
     assert "cut_policy = overview+inner" in said.out
 
 
+@pytest.mark.slow
 def test_interrupting_keeps_the_best_so_far_and_exits_130(home, tmp_path):
     arguments = ["imagine", "green heart", *TINY[:-1], "5000", "--seed", "7", "--size", "16", "16"]
     process = processes.start(arguments, tmp_path, home)

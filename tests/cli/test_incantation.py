@@ -40,6 +40,7 @@ def test_what_measures_is_missed_before_anything_is_painted(phosphene, settings)
     assert not list(Path().glob("*.png"))
 
 
+@pytest.mark.slow
 def test_from_a_file(phosphene, settings):
     models = paintbox(Path().absolute())
     recipe = {

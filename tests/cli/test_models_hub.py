@@ -20,6 +20,7 @@ def forbidden(*_: object) -> None:
     raise AssertionError("something asked the network")
 
 
+@pytest.mark.slow
 def test_pull_imagine_replay(
     phosphene: Command,
     tmp_path: Path,

@@ -140,6 +140,7 @@ def start(tmp_path: Path) -> Iterator[Callable[[], Server]]:
             server.process.communicate()
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_started_again(start: Callable[[], Server]) -> None:
     server = start()
     recipe = {"kind": "sample", "model": "digits-cgan", "count": 400, "seed": 3}

@@ -12,6 +12,8 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
+import pytest
+
 from tests.cli.conftest import Command
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +33,7 @@ def call(url: str, recipe: object = None) -> dict:
         return json.load(error)
 
 
+@pytest.mark.slow
 def test_every_line_is_json_and_tells_no_prompt(tmp_path: Path) -> None:
     options = ["--port", "0", "--share-dir", str(tmp_path), "--log-format", "json"]
     server = subprocess.Popen(

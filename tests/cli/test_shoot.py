@@ -46,6 +46,7 @@ def only_run() -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_killed_and_taken_up(phosphene: Command, home: Path) -> None:
     assert phosphene(*ARGUMENTS, "-o", "whole.png").code == 0
     killed = subprocess.run(

@@ -106,6 +106,7 @@ def test_killed_and_called_again(how: str, train: Command) -> None:
     assert not list(Path("killed").glob(".*.tmp"))
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_goes_on(
     train: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,6 +19,7 @@ print(os.environ["OMP_WAIT_POLICY"], torch.get_float32_matmul_precision())
 """
 
 
+@pytest.mark.slow
 def test_prepare_comes_before_torch():
     ran = subprocess.run(
         [sys.executable, "-c", FRESH],

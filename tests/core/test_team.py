@@ -55,6 +55,7 @@ def draws(team: Team) -> dict[str, Tensor]:
     }
 
 
+@pytest.mark.slow
 def test_collectives(pair: Pair) -> None:
     first, second = pair(collectives)
     torch.testing.assert_close(torch.cat([first["rows"], second["rows"]]), WHOLE)

@@ -39,6 +39,7 @@ def test_without_stars_all_are_liked_the_same(seed, number):
     assert taste.best(candidates) == 0
 
 
+@pytest.mark.slow
 @few
 @given(seed=seeds)
 def test_what_is_proposed_is_nearer_to_the_starred(seed):
@@ -56,6 +57,7 @@ def test_what_is_proposed_is_nearer_to_the_starred(seed):
         assert sign * gain > 0
 
 
+@pytest.mark.slow
 def test_the_more_stars_the_better():
     """Somebody likes what points in a hidden direction; how much of it do proposals have?"""
     hidden = Rng((1,)).fork("hidden").normal(SIZE)[0]

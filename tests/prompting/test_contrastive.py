@@ -87,6 +87,7 @@ def test_learns_to_name_colours() -> None:
     assert all(torch.isfinite(torch.tensor(list(log.values()))).all() for log in logs)
 
 
+@pytest.mark.slow
 def test_continues_bit_for_bit(tmp_path: Path) -> None:
     straight, rng = learner(), Rng((0,))
     for index in range(2):
@@ -182,6 +183,7 @@ def test_foreign_features_are_refused() -> None:
         ContrastiveLearner(CONFIG, SETTINGS, FakeReader(), unfolded, None, Rng((0,)))
 
 
+@pytest.mark.slow
 def test_learns_where_its_gradient_should_point() -> None:
     """The cosine of gradient and way rises; without the lesson nobody asks."""
     half = torch.cat([torch.full((32, 16), -0.8), torch.full((32, 16), 0.8)], dim=1)

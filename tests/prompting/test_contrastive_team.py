@@ -28,6 +28,7 @@ def learnt(team: Team) -> dict[str, Any]:
     return {"logs": logs, "weights": torch.cat(weights)}
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does(pair: Pair) -> None:
     alone, (first, second) = learnt(ALONE), pair(learnt)
     assert torch.equal(first["weights"], second["weights"])

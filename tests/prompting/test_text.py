@@ -81,6 +81,7 @@ def test_hard_texts(tower: TextTower) -> None:
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(len(HARD)))
 
 
+@pytest.mark.slow
 def test_a_text_does_not_depend_on_its_neighbours(tower: TextTower) -> None:
     together = tower.encode(HARD)
     alone = torch.cat([tower.encode([text]) for text in HARD])
@@ -94,6 +95,7 @@ def test_order_is_kept_across_chunks(tower: TextTower) -> None:
     assert not torch.allclose(vectors[0], vectors[1])
 
 
+@pytest.mark.slow
 def test_deterministic(tower: TextTower) -> None:
     assert torch.equal(tower.encode(HARD), tower.encode(HARD))
 

@@ -93,6 +93,7 @@ def test_each_frame_is_imagined_from_the_one_before_it_moved(zoo, tmp_path, meth
         assert difference.mean() < still.mean() / 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_strips_and_frames_replay(zoo, tmp_path, method):
     recipe = film(METHODS[method]("a {red|blue} fox"), prompts={2: "an owl"})
@@ -134,6 +135,7 @@ def test_frames_tell_where_they_came_from(zoo, tmp_path):
     assert set(last.artifact.manifest.models) >= {"tiny-vqgan", "tiny-judge"}
 
 
+@pytest.mark.slow
 def test_words_change_at_their_frame(zoo):
     plain, _ = taken(film(), zoo)
     changed, _ = taken(film(prompts="2: an owl"), zoo)
@@ -183,6 +185,7 @@ def test_nothing_is_written_without_a_folder(zoo, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("after", [1, 8, 12])
 def test_a_run_that_was_stopped_goes_on_at_the_first_missing_frame(zoo, tmp_path, method, after):
@@ -200,6 +203,7 @@ def test_a_run_that_was_stopped_goes_on_at_the_first_missing_frame(zoo, tmp_path
     assert {path: path.stat().st_mtime_ns for path in there} == there
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_goes_on(zoo, home, tmp_path):
     recipe = film(tiny(), num_frames=5, video="gif")
     (tmp_path / "x.json").write_text(dump_recipe(recipe))

@@ -132,6 +132,7 @@ def test_what_has_no_file_is_said_or_forgotten(studio, tmp_path, monkeypatch):
     again.close()
 
 
+@pytest.mark.slow
 def test_a_backup_is_of_one_moment_while_others_work(tmp_path):
     studio = studio_in(tmp_path / "studio")
     over, failures = threading.Event(), []
@@ -175,6 +176,7 @@ def test_a_backup_is_of_one_moment_while_others_work(tmp_path):
     studio.close()
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_no_half_archive(studio, tmp_path):
     for number in range(40):
         hang(studio, picture(f"p{number}"))
@@ -264,11 +266,13 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_no_member_leaves_the_folder(good, name):
     refused(with_member(good, name), RecipeError, "which no studio has")
 
 
+@pytest.mark.slow
 def test_no_link_and_no_device_is_restored(good):
     for kind in (stat.S_IFLNK, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFDIR):
         archive = with_member(good, f"runs/{JOB}/x", b"/etc/passwd", kind | 0o777)
@@ -278,6 +282,7 @@ def test_no_link_and_no_device_is_restored(good):
     refused(archive, RecipeError, "which no studio has")
 
 
+@pytest.mark.slow
 def test_what_is_no_backup_is_refused(good, tmp_path):
     other = tmp_path / "other.zip"
     other.write_bytes(b"PK nothing")

@@ -81,6 +81,7 @@ def test_steps_become_events_and_pictures_go_into_the_gallery(studio, zoo):
     assert inspect(studio).is_clean
 
 
+@pytest.mark.slow
 def test_a_stop_then_the_same_picture(studio, zoo):
     straight, held, _ = carried(studio, zoo, tiny(iterations=9))
     studio.leases.finish(held)

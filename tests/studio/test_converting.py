@@ -43,6 +43,7 @@ def convert(converter, *asked, **more):
         return converter.convert(*asked, **more)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_model(tmp_path):
     checkpoint, config = published(GUMBEL, drawn_weights(GUMBEL), tmp_path)
     home = tmp_path / "home"
@@ -51,6 +52,7 @@ def test_a_checkpoint_becomes_a_model(tmp_path):
     Zoo(home).load("mine")
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_said_without_places_of_this_machine(tmp_path):
     import torch
 
@@ -73,6 +75,7 @@ def test_what_is_wrong_is_said_without_places_of_this_machine(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_is_not_named(tmp_path):
     checkpoint, config = published(GUMBEL, drawn_weights(GUMBEL), tmp_path)
     (tmp_path / "file").touch()
@@ -89,6 +92,7 @@ def test_one_at_a_time(tmp_path):
         pass
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_or_hangs_is_said(tmp_path):
     asked = ("biggan", tmp_path / "x.bin", None, "a", tmp_path)
     with pytest.raises(ProcessFailed, match="died"):

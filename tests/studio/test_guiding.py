@@ -33,6 +33,7 @@ def test_perceptors_move_the_picture(zoo):
     assert not torch.equal(free.image, pushed.image)
 
 
+@pytest.mark.slow
 def test_the_pushes_come_nearer_to_the_words(zoo):
     fields = {"iterations": 12, "cut_policy": "whole", "cut_noise": 0.0, "start_noise": 0.0}
     losses = {}

@@ -111,6 +111,7 @@ def test_a_run_goes_on_in_its_second_picture(zoo, tmp_path, monkeypatch):
     assert [p.read_bytes() for p in files[0]] == [p.read_bytes() for p in files[1]]
 
 
+@pytest.mark.slow
 def test_a_picture_takes_the_same_alternative_alone_and_among_others(zoo, tmp_path):
     prompt = "{red|green|blue} {apple|heart}"
     many = finished(imagine(tiny(prompt, count=4), zoo, folder=tmp_path / "many"))

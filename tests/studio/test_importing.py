@@ -88,6 +88,7 @@ def bombs() -> dict[str, bytes]:
     return {"text": buffer.getvalue(), "pixels": wide.getvalue(), "eps": eps}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "pixels", "eps"])
 def test_bombs_are_refused(studio, kind):
     data = bombs()[kind]

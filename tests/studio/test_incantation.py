@@ -36,6 +36,7 @@ def carried_out(models, recipe, folder):
     return last, json.loads(last.beside[".json"].read_text())
 
 
+@pytest.mark.slow
 def test_words_that_change_the_pictures(models, tmp_path):
     last, numbers = carried_out(models, experiment(models, "pink"), tmp_path)
     assert numbers["verdict"] == "the words change the pictures"

@@ -62,6 +62,7 @@ def search(photo, model, **fields):
     return Invert(photo=photo, model=model, **{**given, "prior_weight": 0.0, **fields})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", KINDS)
 def test_it_comes_nearer_and_replays(zoo, folder, tmp_path, arch):
     model = save_kind(folder, arch)

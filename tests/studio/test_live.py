@@ -32,6 +32,7 @@ def live(tmp_path):
     made.stop()
 
 
+@pytest.mark.slow
 def test_what_dies_is_replaced_and_what_is_slow_is_ended(live):
     first = live.ask(Sample(seed=7)).split()
     assert first[1] == b"7"
@@ -52,6 +53,7 @@ def test_one_picture_of_one_seed(live):
             live.ask(recipe)
 
 
+@pytest.mark.slow
 def test_no_films(live):
     place = {"path": "z = 7", "seed": 7, "num_frames": 1, "times": (0.0,)}
     assert live.ask(Walk(**place)).split()[1] == b"7"
@@ -66,6 +68,7 @@ def test_no_films(live):
             live.ask(Walk(**{**place, **change}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

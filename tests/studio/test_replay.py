@@ -57,6 +57,7 @@ def test_a_stopped_picture_replays_to_where_it_stopped(zoo, tmp_path):
     assert steps[-1].verdict.identical
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "made"),
     [

@@ -26,6 +26,7 @@ def there(monkeypatch):
     return fake
 
 
+@pytest.mark.slow
 def test_a_picture_too_large_is_refused_and_nothing_starts(zoo, tmp_path, there):
     there(64 * MIB)
     recipe = tiny(width=4096, height=2048)
@@ -46,12 +47,14 @@ def test_a_picture_too_large_is_refused_and_nothing_starts(zoo, tmp_path, there)
     assert 0.6 * 64 * MIB < estimate(stage, height, width) <= 64 * MIB
 
 
+@pytest.mark.slow
 def test_nothing_fits(zoo, there):
     there(1000)
     with pytest.raises(RecipeError, match="available; free some memory"):
         check_room(set_stage(tiny(), zoo))
 
 
+@pytest.mark.slow
 def test_a_replay_is_refused_too(zoo, there):
     *_, last = imagine(tiny(), zoo)
     there(1000)
@@ -86,6 +89,7 @@ def test_the_estimate_grows_as_what_it_is_made_of(zoo):
     assert estimate(several, 512, 512) == pytest.approx(4 * estimate(stage, 512, 512), rel=0.05)
 
 
+@pytest.mark.slow
 def test_gradients_may_be_switched_off_outside(zoo):
     stage = set_stage(tiny(), zoo)
     with torch.no_grad():

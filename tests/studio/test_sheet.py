@@ -69,6 +69,7 @@ def test_models_of_other_sizes_and_channels_stand_beside_one_another(models):
     assert set(last.artifact.manifest.models) == {animals, clear, styled}
 
 
+@pytest.mark.slow
 def test_words_against_styles(zoo, tmp_path):
     of = tiny("a ^ b", iterations=None, width=None, height=None)
     made = sheet_of(["style=flat,neon", "iterations=2,3"], of)

@@ -39,6 +39,7 @@ def painted(recipe, zoo, **options):
     return [s.artifact for s in imagine(recipe, zoo, **options) if isinstance(s, Painted)]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_and_replays(zoo, model, tmp_path):
     whole, *_ = painted(wish(model, count=2), zoo)
     assert whole.image.shape == (3, 16, 16)
@@ -54,6 +55,7 @@ def test_a_run_goes_on_and_replays(zoo, model, tmp_path):
     assert replay(files[1], zoo).identical
 
 
+@pytest.mark.slow
 def test_the_search_comes_nearer_to_the_words(zoo, model):
     recipe = wish(model, iterations=40, cut_policy="whole", cut_noise=0.0, start="draw")
     losses = [s.scalars["loss"] for s in imagine(recipe, zoo) if "loss" in s.scalars]

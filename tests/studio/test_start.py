@@ -40,6 +40,7 @@ def sketched(monkeypatch, zoo):
     return book
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["auto", "clouds", "codebook", "flow", "best-of"])
 def test_starts_are_codes_of_the_grid_fixed_by_the_seed(zoo, strategy):
     stage = set_stage(tiny(start=strategy, width=32), zoo)

@@ -45,6 +45,7 @@ def real(tmp_path):
     studio.close()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_its_job_goes_on(real, monkeypatch):
     job = real.jobs.submit(wanted()).id
     supervisor = Supervisor(real, None, ["cpu"], models(), takes_and_waits)
@@ -66,6 +67,7 @@ def test_a_killed_worker_is_replaced_and_its_job_goes_on(real, monkeypatch):
     assert supervisor.workers() == [("cpu", None)]
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_is_not_started_all_the_time(real, monkeypatch):
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
     supervisor = Supervisor(real, None, ["cpu"], models(), cannot_start)
@@ -78,6 +80,7 @@ def test_a_worker_that_cannot_start_is_not_started_all_the_time(real, monkeypatc
         supervisor.stop(1)
 
 
+@pytest.mark.slow
 def test_a_real_worker_paints_and_stops(real):
     supervisor = Supervisor(real, None, ["cpu"], models())
     supervisor.start()

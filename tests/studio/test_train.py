@@ -50,6 +50,7 @@ def recipe_of(data: str, **fields: object) -> Train:
     return Train(**{**values, "data": data, "model": model, "checkpoint_every": 2, **fields})
 
 
+@pytest.mark.slow
 def test_a_recipe_becomes_weights_that_the_zoo_opens(data, home, tmp_path):
     steps = list(train(recipe_of(data), Parts(home), folder=tmp_path))
     assert [step.index for step in steps] == [0, 1, 2, 3]
@@ -62,6 +63,7 @@ def test_a_recipe_becomes_weights_that_the_zoo_opens(data, home, tmp_path):
     assert [row["step"] for row in rows] == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_training_resumes_by_itself_to_the_same_weights(data, home, tmp_path):
     zoo = Parts(home)
     list(train(recipe_of(data), zoo, folder=tmp_path / "whole"))
@@ -77,6 +79,7 @@ def test_a_training_resumes_by_itself_to_the_same_weights(data, home, tmp_path):
     assert whole.read_bytes() == part.read_bytes()
 
 
+@pytest.mark.slow
 def test_weights_paint(data, home, tmp_path):
     list(train(recipe_of(data, steps=1), Parts(home), folder=tmp_path))
     from phosphene.studio.run import run

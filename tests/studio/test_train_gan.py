@@ -56,6 +56,7 @@ def test_a_recipe_becomes_a_generator_that_the_zoo_opens(data, tmp_path, phosphe
     assert painted.shape == (1, 1, 24, 16)
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_is_the_same_file(data, tmp_path, phosphene_home):
     recipe, zoo = recipe_of(data, {"conditional": True, "r1_gamma": 1.0, "r1_every": 2}), Zoo()
     for _ in train(recipe, zoo, folder=tmp_path / "a"):

@@ -57,6 +57,7 @@ def test_networks_count_with_what_the_optimiser_keeps(there):
     check_networks(wanted(batch_size=1), build, None, (1024, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arch", ["dcgan", "progan", "fastgan", "stylegan2", "biggan"])
 def test_no_family_is_built_that_cannot_fit(data, tmp_path, arch, there, phosphene_home):  # noqa: F811
     there(4 * MIB)

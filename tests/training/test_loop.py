@@ -58,6 +58,7 @@ def test_stopped_again_and_again(straight: str, tmp_path: Path) -> None:
     assert run(tmp_path, STEPS).digest() == straight
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("point", "at"), [("step", 6), ("rename", 8)])
 def test_killed_and_resumed(point: str, at: int, straight: str, tmp_path: Path) -> None:
     """SIGKILL between checkpoints, and between writing a checkpoint and putting it in place."""

@@ -34,6 +34,7 @@ print([m for m in ("torch", "numpy", "transformers") if m in sys.modules])
 SECRET = "do not read this"
 
 
+@pytest.mark.slow
 def test_a_whole_session_loads_no_torch(tmp_path):
     (tmp_path / "x.png").write_bytes(picture("fox"))
     ran = subprocess.run(

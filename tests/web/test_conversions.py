@@ -35,6 +35,7 @@ def test_nobody_converts_where_no_folder_is_open(tmp_path, house):
         assert caught.value.status == 403
 
 
+@pytest.mark.slow
 def test_a_model_is_there_at_once_and_not_replaced(house):
     assert offered(house) == ["open/last.ckpt"]
     before = house.model_names()

@@ -89,6 +89,7 @@ def ask_for_everything(client) -> int:
     return len(calls)
 
 
+@pytest.mark.slow
 def test_no_line_tells_what_was_asked_for(written, tmp_path, monkeypatch):
     monkeypatch.setattr("phosphene.web.streams.LOOK_SECONDS", 0.01)
     monkeypatch.setattr("phosphene.web.job_log.LOOK_SECONDS", 0.01)

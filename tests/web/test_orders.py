@@ -45,6 +45,7 @@ def test_a_cancelled_job_is_said(client):
     assert (refused.status, refused.code) == (409, "cancelled")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "status", "code"),
     [

@@ -132,6 +132,7 @@ def test_pictures_become_symmetric(symmetry, axis) -> None:
     assert unevenness(run(guided(push=0.0, symmetry=symmetry))) < 0.7 * free
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 3])
 def test_it_continues_bit_for_bit(every: int) -> None:
     def begin() -> GuidedSampling:

@@ -135,6 +135,7 @@ def test_blocks_counted_as_the_xl_code_counts_them(folders, tmp_path):
     torch.testing.assert_close(layer.weight, wanted)
 
 
+@pytest.mark.slow
 def test_pictures_change_and_at_strength_0_do_not(folders, tmp_path):
     plain = load(folders["sd"])
     down, up = pair(layers({k: plain.networks[k] for k in ("unet", "text_encoder")})[0])

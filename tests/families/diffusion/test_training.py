@@ -57,6 +57,7 @@ def test_at_the_start_it_expects_nothing() -> None:
     assert log["loss"] == pytest.approx(2, rel=0.1)
 
 
+@pytest.mark.slow
 def test_it_learns_what_words_look_like() -> None:
     student, total = learner(learning_rate=3e-3, unsaid_prob=0.1), 150
     losses = [student.step(batch(32), i, total, RNG.fork(i))["loss"] for i in range(total)]
@@ -105,6 +106,7 @@ def drawn(count: int = 8) -> dict[str, Any]:
     return {**data, "codes": torch.cat([data["codes"], 2 - data["codes"]], dim=1)}
 
 
+@pytest.mark.slow
 def test_it_learns_to_paint_after_a_sketch() -> None:
     """No caption is left, so only the sketch tells; and it tells the opposite."""
     student, total = shown(learning_rate=3e-3, unsaid_prob=1.0, unshown_prob=0.2), 200
@@ -195,6 +197,7 @@ def flat(module: torch.nn.Module) -> Tensor:
     return torch.cat([value.detach().float().flatten() for value in module.state_dict().values()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("learn", "make"), [(learnt, learner), (learnt_after_sketches, shown)])
 def test_two_processes_learn_what_one_does(pair: Pair, learn, make) -> None:
     alone, (first, second) = learn(ALONE), pair(learn)

@@ -68,6 +68,7 @@ def test_the_projection_is_linear_in_the_classes() -> None:
     assert (first - second).abs().item() > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("deep", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_learns_two_colours_by_class(deep: bool) -> None:
     """A few dozen steps of hinge loss with spectral norm: class 0 becomes dark, class 1 light."""

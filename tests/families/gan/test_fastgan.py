@@ -46,6 +46,7 @@ def test_a_gate_scales_whole_channels() -> None:
     torch.testing.assert_close(gate(coarse, 2 * fine), 2 * gate(coarse, fine))
 
 
+@pytest.mark.slow
 def test_redrawing_is_learnt_and_reaches_the_features() -> None:
     """`aside` is the error against the picture made small; training on it alone lowers it."""
     config = FastGANConfig(resolution=32, z_dim=6, width=4, d_width=16)

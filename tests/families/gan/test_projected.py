@@ -98,6 +98,7 @@ def test_classes_are_judged_by_projection() -> None:
     assert not torch.allclose(made(images, one), made(images, two))
 
 
+@pytest.mark.slow
 def test_learns_to_tell_two_kinds_of_pictures() -> None:
     made = judge()
     smooth = torch.rand(8, 3, 1, 1).expand(-1, -1, 32, 32) * 2 - 1

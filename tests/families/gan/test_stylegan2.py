@@ -186,6 +186,7 @@ def test_second_derivatives_are_exact() -> None:
     assert check(lambda ws: made.synthesis(ws).pow(2), (ws,), fast_mode=True)
 
 
+@pytest.mark.slow
 def test_it_learns_a_few_pictures() -> None:
     made = network(BASE)
     z = torch.randn(4, 6)

@@ -87,6 +87,7 @@ def test_is_a_learner() -> None:
     assert isinstance(learner(), Learner)
 
 
+@pytest.mark.slow
 def test_overfits_eight_pictures() -> None:
     """With a class each, the averaged generator paints all eight: from afar to near."""
     config = DCGANConfig(
@@ -142,6 +143,7 @@ SETTINGS: dict[str, tuple[DCGANConfig, NoAugment, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_straight_is_the_same_as_stopped_and_resumed(name: str, tmp_path: Path) -> None:
     """N steps straight equal k steps, a checkpoint on disk, N - k steps: every bit of the state."""
@@ -320,6 +322,7 @@ def test_styles_are_asked_of_styled_networks_alone() -> None:
         learner(path_weight=1.0)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_through_the_loop(tmp_path: Path) -> None:
     """N steps straight equal k steps, `kill -9`, N - k steps, bit for bit: the last checkpoint."""
     sources = os.pathsep.join(

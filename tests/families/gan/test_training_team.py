@@ -151,6 +151,7 @@ def as_the_two_compute() -> Iterator[None]:
     torch.set_float32_matmul_precision(precision)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_two_processes_learn_what_one_does(name: str, both: list[Any]) -> None:
     alone, (first, second) = learnt(name, ALONE), (result[name] for result in both)

@@ -180,6 +180,7 @@ def test_it_comes_row_by_row() -> None:
         assert torch.equal(tokens, got[-1][:, : tokens.shape[1]])
 
 
+@pytest.mark.slow
 @given(st.lists(st.booleans(), min_size=COUNT, max_size=COUNT))
 def test_known_tokens_are_kept_and_the_others_are_told_of_them(anew) -> None:
     network, u = transformer(), numbers(Rng((3,), "/test"), COUNT)

@@ -92,6 +92,7 @@ def test_overfits_eight_pictures() -> None:
     assert "g" not in logs[-1]
 
 
+@pytest.mark.slow
 def test_the_discriminator_joins_later() -> None:
     student, batch = learner(adversarial_start=0.75), pictures(2)
     logs = [student.step(batch, i, 4, RNG.fork(i)) for i in range(4)]
@@ -153,6 +154,7 @@ def precision(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return request.param
 
 
+@pytest.mark.slow
 def test_continues_bit_for_bit(precision: str, tmp_path: Path) -> None:
     """Straight through, against a stop in the middle and another learner that takes over."""
     batch, total = pictures(4), 6

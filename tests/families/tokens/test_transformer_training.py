@@ -68,6 +68,7 @@ def test_the_loss_is_that_of_the_next_token() -> None:
     assert student.step(batch(), 0, 10, RNG)["loss"] == pytest.approx(float(wanted), rel=5e-3)
 
 
+@pytest.mark.slow
 def test_it_learns_pictures_by_heart() -> None:
     """Asked for the likeliest tokens of a caption, it gives the picture's own."""
     student, total = learner(learning_rate=1e-2, ema=0.9, unsaid_prob=0.05), 200
@@ -95,6 +96,7 @@ def drawn(count: int = 8) -> dict[str, Any]:
     return {**batch(count), "codes": torch.cat([(tokens + 1) % TINY_TOKENS.vocab, tokens], dim=2)}
 
 
+@pytest.mark.slow
 def test_it_learns_to_paint_after_a_sketch() -> None:
     """No caption is left, so the sketch alone tells."""
     student, total = shown(learning_rate=1e-2, ema=0.9, unsaid_prob=1.0, unshown_prob=0.05), 200

@@ -185,6 +185,7 @@ def test_pictures_are_read_and_not_described(api):
         api.interrogate(Image.new("RGB", (4, 4)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "said"),
     [

@@ -24,6 +24,7 @@ def opened(tmp_path):
     return (folder,)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_model(tmp_path, opened):
     with served(tmp_path / "share", checkpoints=opened) as client:
         assert client.get("/api/checkpoints").json() == ["open/last.ckpt", "open/text.pkl"]
@@ -50,6 +51,7 @@ def test_what_is_not_listed_is_not_found(name, tmp_path, opened):
     assert not (tmp_path / "share" / "home").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("more", "code"),
     [

@@ -114,6 +114,7 @@ def test_a_forecast_before_the_run(client):
     assert post(client)["forecast"] == said
 
 
+@pytest.mark.slow
 def test_a_training_is_asked_for_where_it_is_allowed(client, tmp_path):
     training = {"kind": "train", "learner": "gan", "steps": 3, "data": "folder:cats"}
     for path in ("/api/recipes", "/api/recipes/forecast"):

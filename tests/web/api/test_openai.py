@@ -69,6 +69,7 @@ def test_pictures_of_words(server, images):
     assert (ours["seed"], ours["resized"]) == ("7", ours["painted"] != "96x64")
 
 
+@pytest.mark.slow
 def test_the_size_is_the_models_own_unless_one_is_asked_for(server, images):
     assert images.generate(prompt="fox").size == f"{SIDE}x{SIDE}"
     large = images.generate(prompt="fox", size="1024x1024", output_format="webp")

@@ -51,6 +51,7 @@ def test_the_same_url_gives_the_same_bytes_and_is_painted_once(client, painter):
     assert with_seed.content == first.content
 
 
+@pytest.mark.slow
 def test_the_seed_is_the_same_on_another_server(client, tmp_path):
     elsewhere = json.loads(client.get(FOX, params={"format": "json"}).text)
     with served(tmp_path / "other") as other:
@@ -247,6 +248,7 @@ def test_a_page_of_another_site_paints_nothing(client):
     assert client.get("/api/jobs").json() == []
 
 
+@pytest.mark.slow
 def test_a_real_worker_paints_it_and_its_film(tmp_path, monkeypatch):
     granted = module.granted
 

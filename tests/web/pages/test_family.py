@@ -15,6 +15,7 @@ def labels(user, start):
     return [label for label in said if label.startswith(start)]
 
 
+@pytest.mark.slow
 def test_ancestors_are_shown_and_open(tmp_path, monkeypatch):
     async def what(user, studio):
         three = dream(studio, 3)

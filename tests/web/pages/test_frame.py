@@ -27,6 +27,7 @@ def test_the_navigation_knows_where_it_is(tmp_path, monkeypatch, path):
     visit(tmp_path, monkeypatch, what)
 
 
+@pytest.mark.slow
 def test_on_a_loaded_machine_a_page_comes_late(tmp_path, monkeypatch):
     def slowly(home):
         time.sleep(3.2)  # longer than NiceGUI waits by itself
@@ -41,6 +42,7 @@ def test_on_a_loaded_machine_a_page_comes_late(tmp_path, monkeypatch):
     visit(tmp_path, monkeypatch, what)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cookie", "mode"), [("dark", True), ("light", False), ("x", None)])
 def test_light_or_dark_is_remembered(tmp_path, monkeypatch, cookie, mode):
     async def what(user, studio):

@@ -1,5 +1,6 @@
 """The stage: a job is stopped, goes on, and another begins from one of its moments."""
 
+import pytest
 from nicegui import ui
 
 from phosphene.studio.gallery import Search
@@ -46,6 +47,7 @@ def test_a_moment_is_forked(tmp_path, monkeypatch):
     visit(tmp_path, monkeypatch, what)
 
 
+@pytest.mark.slow
 def test_a_finished_picture_becomes_a_favourite_and_moments_are_scrubbed(tmp_path, monkeypatch):
     async def what(user, studio):
         await user.open("/imagine?prompt=fox")

@@ -4,6 +4,7 @@ checkpoints of open folders become models.
 
 import threading
 
+import pytest
 from nicegui import ui
 
 from phosphene.core.errors import WeightsError
@@ -81,6 +82,7 @@ def only(user, kind, label):
     return found
 
 
+@pytest.mark.slow
 def test_a_checkpoint_becomes_a_card(tmp_path, monkeypatch):
     folder = open_folder(tmp_path)
 
@@ -101,6 +103,7 @@ def test_a_checkpoint_becomes_a_card(tmp_path, monkeypatch):
     visit(tmp_path / "share", monkeypatch, what, checkpoints=(folder,))
 
 
+@pytest.mark.slow
 def test_what_cannot_be_converted_is_one_line(tmp_path, monkeypatch):
     folder = open_folder(tmp_path)
 

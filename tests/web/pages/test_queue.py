@@ -1,5 +1,7 @@
 """The queue's page: order, pause, resume, cancel."""
 
+import pytest
+
 from phosphene.studio.job import State
 from phosphene.studio.recipe_text import parse_recipe
 from phosphene.web.pages.latent_map import Place, Route
@@ -12,6 +14,7 @@ def titles(user):
     return [e.text for e in sorted(found, key=lambda e: e.id)]
 
 
+@pytest.mark.slow
 def test_the_order_is_shown_and_changed(tmp_path, monkeypatch):
     async def what(user, studio):
         await user.open("/queue")
@@ -35,6 +38,7 @@ def test_the_order_is_shown_and_changed(tmp_path, monkeypatch):
     visit(tmp_path, monkeypatch, what)
 
 
+@pytest.mark.slow
 def test_a_job_from_its_steps_to_its_end(tmp_path, monkeypatch):
     async def what(user, studio):
         job = studio.jobs.submit(wanted("fox"))

@@ -16,6 +16,7 @@ def images(user):
     return {e.props["alt"]: e.props.get("src", "") for e in found}
 
 
+@pytest.mark.slow
 def test_pictures_come_into_their_places(tmp_path, monkeypatch):
     async def what(user, studio):
         await user.open(START)

@@ -1,5 +1,7 @@
 """The stage of Train shows a run's state; words of a run stay words."""
 
+import pytest
+
 from phosphene.core.errors import RecipeError
 from phosphene.studio.job_events import tell
 from tests.web.pages.test_course import RECIPE, say
@@ -11,6 +13,7 @@ def buttons(user):
     return [button.text for button in acts]
 
 
+@pytest.mark.slow
 def test_which_buttons_there_are(tmp_path, monkeypatch):
     async def what(user, studio):
         await user.open("/train")

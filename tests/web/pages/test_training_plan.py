@@ -26,6 +26,7 @@ from phosphene.zoo import Zoo
 TINY = "learner = 'gan'\nsteps = 3\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STARTERS)
 def test_every_recipe_to_begin_with_trains(name, tmp_path, phosphene_home):
     for i in range(3):

@@ -40,6 +40,7 @@ def canvas(user):
     return image.props.get("src", "")
 
 
+@pytest.mark.slow
 def test_only_the_newest_place_is_painted(tmp_path, monkeypatch, asked):
     async def what(user, studio):
         await user.open(START)
@@ -55,6 +56,7 @@ def test_only_the_newest_place_is_painted(tmp_path, monkeypatch, asked):
     visit(tmp_path, monkeypatch, what)
 
 
+@pytest.mark.slow
 def test_keyframes_become_a_film(tmp_path, monkeypatch, asked):
     async def what(user, studio):
         await user.open(START)

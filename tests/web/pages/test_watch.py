@@ -12,6 +12,7 @@ from tests.studio.studios import hang, picture, studio_in, wanted
 from tests.web.pages.visitor import finish, preview, step, take
 
 
+@pytest.mark.slow
 def test_a_job_from_the_queue_to_its_picture(tmp_path):
     studio = studio_in(tmp_path)
     first, second = (studio.jobs.submit(wanted(p)) for p in ("fox", "owl"))
