@@ -128,6 +128,15 @@ def test_a_size_that_it_does_not_paint(zoo):
         asked(zoo, width=32)
 
 
+@pytest.mark.parametrize("fields", [{"push": 0.3}, {"look_every": 1}, {"symmetry": "sides"}])
+def test_who_asks_for_pushes_is_sent_to_guided_diffusion(zoo, fields):
+    said = f"{next(iter(fields))}: diffusion alone has none.*--method guided-diffusion"
+    with pytest.raises(RecipeError, match=said):
+        asked(zoo, **fields)
+    with pytest.raises(RecipeError, match="--method guided-diffusion"):
+        set_easel(token_wish(**fields), zoo)
+
+
 def test_fields_of_tokens_are_refused_by_denoisers(zoo):
     with pytest.raises(RecipeError, match="top_k: diffusion draws no tokens"):
         asked(zoo, top_k=5)

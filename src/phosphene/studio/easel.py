@@ -24,17 +24,19 @@ from phosphene.studio.methods import demand_plain
 from phosphene.studio.provenance import dtype_of, input_hashes, model_hashes
 from phosphene.studio.recipe import Imagine
 from phosphene.studio.recipes.fields import split_weight
-from phosphene.studio.recipes.imagine import OF_SEARCHES, OF_TOKENS
+from phosphene.studio.recipes.imagine import OF_SEARCHES, OF_STEERED_DENOISERS, OF_TOKENS
 from phosphene.studio.wording import Wording, wordings_of
 from phosphene.zoo import Zoo
 
 SEARCH = "--method vqgan-clip"
 FOREIGN = {  # what a method does not have, why, and what has it
     "diffusion": (
+        (OF_STEERED_DENOISERS, "diffusion alone has none", "--method guided-diffusion"),
         (OF_SEARCHES, "diffusion has none", SEARCH),
         (OF_TOKENS, "diffusion draws no tokens", "--method tokens"),
     ),
     "tokens": (
+        (OF_STEERED_DENOISERS, "tokens have none", "--method guided-diffusion"),
         (tuple(name for name in OF_SEARCHES if name != "perceptors"), "tokens have none", SEARCH),
         (("iterations", "sampler"), "tokens come one by one", "--method diffusion"),
     ),
