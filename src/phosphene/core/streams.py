@@ -1,6 +1,6 @@
 """Independent work done at once, each piece by one thread from its beginning to its end.
 
-Splitting every operation among threads makes them wait for one another some hundred times in a
+Splitting every operation among threads makes them wait for one another hundreds of times in a
 tenth of a second; rows of a batch that do not look at one another can go their own ways instead.
 Beside other busy processes, too: a thread that is held up then holds nobody up but itself.
 
